@@ -1,0 +1,40 @@
+"""Pixels in, masks back: the published preprocessing (PIL bilinear, aspect ratio not kept, ImageNet statistics)."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from rs2sam2.config import ModelConfig
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def model_inputs(image: NDArray[np.uint8], config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """One picture as the trunk and the union encoder take it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, any size.
+        config: gives S and U.
+
+    Returns:
+        (3, S, S) and (3, U, U), float32, normalised.
+    """
+    picture = Image.fromarray(image)
+    return normalised(picture, config.image_size), normalised(picture, config.union_encoder.image_size)
+
+
+def normalised(picture: Image.Image, side: int) -> Tensor:
+    """(3, side, side) float32 of a picture of any size, by ImageNet's mean and standard deviation."""
+    resized = picture.resize((side, side), Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(np.array(resized, dtype=np.float32)).permute(2, 0, 1) / 255
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    return (pixels - mean[:, None, None]) / std[:, None, None]
+
+
+def to_image_grid(logits: Tensor, height: int, width: int) -> Tensor:
+    """Mask logits (B, 1, h, w) on the image's own grid (B, 1, height, width), bilinear."""
+    return F.interpolate(logits, size=(height, width), mode="bilinear", align_corners=False)
