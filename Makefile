@@ -1,0 +1,70 @@
+# Everything here needs Linux, Python 3.11 or newer, make and git; the rest is installed into .venv, once.
+# `make demo PYTHON=/path/to/python` chooses the interpreter; pip's usual settings and PIP_* variables are respected.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+LOG := $(VENV)/install.log
+PICTURES := demo
+PYTHON ?=
+
+# One thread a worker: pools of threads on the same cores only slow each other down. Every worker loads PyTorch for
+# itself, so more than a few cost more than they save.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+
+.PHONY: help demo test test-slow check format train-nano clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(STAMP) ## render a scene, segment it by a sentence, write a picture
+	@$(BIN)/rs2sam2 demo --output $(PICTURES) --overwrite
+	@echo "Look at $(CURDIR)/$(PICTURES)/overlay.png"
+
+test: $(STAMP) ## the fast tests
+	$(PYTEST)
+
+test-slow: $(STAMP) ## the slow tests
+	$(PYTEST) -m "slow and not gpu and not network" --timeout 3600
+
+check: $(STAMP) ## style, types and import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP) ## put the files into the style that `check` asks for
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train-nano: $(STAMP) ## train the nano weights from scratch and put them into the package
+	$(BIN)/rs2sam2 train fit --config configs/nano.yaml
+	$(BIN)/rs2sam2 train export --config configs/nano.yaml --output src/rs2sam2/weights/nano
+
+clean: ## remove the environment, caches and everything that was generated
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist $(PICTURES)
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A candidate is tried by running it: a version manager's shim may be on the path and still not start.
+$(BIN)/python:
+	@set -e; for candidate in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
+	    if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	    echo "rs2sam2 needs Python 3.11 or newer, and none was found: install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$found --version)"; \
+	if ! $$found -m venv $(VENV); then \
+	    rm -rf $(VENV); echo "$$found could not make a virtual environment: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; \
+	fi
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV): some minutes the first time, most of them for PyTorch (its log: $(LOG))"
+	@rm -f $(STAMP); if ! $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+	    --constraint constraints.txt --editable '.[geo,train,dev]' >$(LOG) 2>&1; then \
+	    tail -n 20 $(LOG) >&2; echo "The installation failed, as said above; make starts it again." >&2; exit 1; \
+	fi
+	@touch $(STAMP)
