@@ -17,6 +17,9 @@ MaskReading = Literal["published", "paper"]
 Presence = Literal["object_score", "mask"]
 _Config = TypeVar("_Config")
 
+PAD_ID = 3
+"""BEiT-3's padding id, which is its unknown token too: the union encoder, and nothing else, masks such positions."""
+
 
 def _require(holds: bool, message: str) -> None:
     if not holds:
@@ -43,7 +46,7 @@ class HieraConfig:
     window_spec: tuple[int, int, int, int] = (8, 4, 16, 8)
     window_pos_embed_bkg_spatial_size: tuple[int, int] = (7, 7)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: D105
         _require(self.embed_dim % self.num_heads == 0, f"hiera: {self.embed_dim} channels / {self.num_heads} heads")
         _require(len(self.stages) == 4 and min(self.stages) > 0, f"hiera: four stages of blocks, not {self.stages}")
         _require(len(self.window_spec) == 4, f"hiera: one window side for each stage, not {self.window_spec}")
@@ -82,7 +85,7 @@ class UnionEncoderConfig:
     vocab_size: int = 64010
     max_text_tokens: int = 1022
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: D105
         _require(
             self.embed_dim % self.num_heads == 0, f"union encoder: {self.embed_dim} channels / {self.num_heads} heads"
         )
@@ -135,7 +138,7 @@ class ModelConfig:
     alpha_i: float = 0.5
     mask_reading: MaskReading = "published"
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: D105
         _require(
             self.image_size > 0 and self.image_size % 32 == 0, f"image_size: {self.image_size} is no multiple of 32"
         )
@@ -207,7 +210,7 @@ class Decision:
     presence: Presence = "mask"
     presence_threshold: float = 0.5
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: D105
         for name in ("mask_threshold", "presence_threshold"):
             value = getattr(self, name)
             _require(0.0 < value < 1.0, f"{name}: {value} is outside 0..1")
@@ -258,11 +261,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "nano": {
         "hiera": HieraConfig(32, 1, (1, 2, 4, 2), (4, 6), (8, 4, 16, 8)),
         "union_encoder": UnionEncoderConfig(
-            embed_dim=192, depth=6, num_heads=6, ffn_dim=768, image_size=256, vocab_size=4096, max_text_tokens=64
+            embed_dim=192, depth=6, num_heads=6, ffn_dim=768, vocab_size=4096, max_text_tokens=64
         ),
         "image_size": 384,
         "width": 128,
         "decoder_mlp_dim": 512,
+        "fusion_heads": 2,
         "fusion_reduction": 2,
     },
 }

@@ -9,8 +9,8 @@ import sentencepiece
 import torch
 from torch import Tensor
 
+from rs2sam2.config import PAD_ID
 from rs2sam2.errors import ExpressionError, WeightsError
-from rs2sam2.model.union_encoder import PAD_ID
 
 BEGIN_ID, END_ID, UNKNOWN_ID = 0, 2, PAD_ID
 # XLM-R moves SentencePiece's ids up by one; piece 0, "unknown", becomes 3, which BEiT-3 uses as padding too.

@@ -51,8 +51,6 @@ DROPPED: Mapping[str, str] = {
     _SAM2 + "no_mem_pos_enc": "memory mechanism",
     _SAM2 + "no_obj_ptr": "memory mechanism",
     _SAM2 + "obj_ptr_proj.": "memory mechanism",
-    _SAM2 + "obj_ptr_tpos_proj.": "memory mechanism",
-    _SAM2 + "no_obj_embed_spatial": "memory mechanism",
     _SAM2 + "memory_attention.": "memory mechanism",
     _SAM2 + "memory_encoder.": "memory mechanism",
     _SAM2 + "mask_downsample.": "memory mechanism",

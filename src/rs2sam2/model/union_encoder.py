@@ -10,10 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rs2sam2.config import UnionEncoderConfig
-
-PAD_ID = 3
-"""BEiT-3's padding id, which is its unknown token too: such positions are masked here, and only here."""
+from rs2sam2.config import PAD_ID, UnionEncoderConfig
 
 # The position tables keep two rows that are never read, as fairseq's embeddings do; BEiT-3's weights have them.
 _RESERVED_ROWS = 2

@@ -1,0 +1,133 @@
+"""What one training step does."""
+
+from dataclasses import dataclass
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
+from rs2sam2.config import ModelConfig
+from rs2sam2.data.mixture import Batch
+from rs2sam2.errors import Rs2Sam2Error
+from rs2sam2.losses import LossWeights, training_loss
+from rs2sam2.model.rs2sam2 import RS2SAM2, RS2SAM2Output, mask_probability
+from rs2sam2.training.schedule import one_cycle
+
+
+@dataclass(frozen=True)
+class HeadWeights:
+    """Weights of what the paper does not train, but an answer needs when nothing is pre-trained.
+
+    Attributes:
+        pseudo_mask: cross-entropy and dice of the pseudo-mask itself, at its own size.
+        presence: cross-entropy of the object score: does the sentence mean anything here?
+        iou: squared error of the predicted IoU, where there is something to find.
+    """
+
+    pseudo_mask: float = 0.0
+    presence: float = 0.0
+    iou: float = 0.0
+
+
+class RS2SAM2Module(pl.LightningModule):
+    """RS2-SAM 2 under training.
+
+    Args:
+        preset: name of the model (`ModelConfig.preset`).
+        image_size: S that the finished model is meant for; None keeps the preset's.
+        loss: eq. 6.
+        heads: see `HeadWeights`.
+        learning_rate: highest rate of AdamW.
+        weight_decay: of AdamW, on matrices only.
+        warmup: share of the steps in which the rate rises from 0; it then falls to 0 along a cosine.
+    """
+
+    def __init__(
+        self,
+        preset: str,
+        loss: LossWeights,
+        heads: HeadWeights,
+        image_size: int | None = None,
+        learning_rate: float = 1e-4,
+        weight_decay: float = 0.01,
+        warmup: float = 0.03,
+    ) -> None:
+        super().__init__()
+        config = ModelConfig.preset(preset)
+        self.config = config if image_size is None else config.replace(image_size=image_size)
+        self.model = RS2SAM2(self.config)
+        self.loss, self.heads = loss, heads
+        self.learning_rate, self.weight_decay, self.warmup = learning_rate, weight_decay, warmup
+        _freeze_what_no_sentence_reaches(self.model)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Loss of one batch.
+
+        Raises:
+            Rs2Sam2Error: if the loss is not a number; names the sentences.
+        """
+        target = batch.mask.to(batch.image.dtype)  # (B, S, S)
+        present = target.flatten(1).any(dim=1).to(target.dtype)  # (B,)
+        out: RS2SAM2Output = self.model(batch.image, batch.union_image, batch.input_ids, batch.attention_mask)
+        z = F.interpolate(out.mask_logits.float(), size=target.shape[-2:], mode="bilinear")
+        terms = training_loss(z, target, out.text_weight.float()[..., None, None], self.loss)
+        iou = _iou(mask_probability(z.detach(), self.config) > 0.5, batch.mask.bool())
+        extra = {
+            "pseudo_mask": _pseudo_mask_loss(out.pseudo_mask_logits, target),
+            "presence": F.binary_cross_entropy_with_logits(out.object_score_logits.float()[:, 0], present),
+            "iou": (present * (out.predicted_iou.float()[:, 0] - iou) ** 2).mean(),
+        }
+        total = terms.total + sum(getattr(self.heads, name) * term for name, term in extra.items())
+        if not torch.isfinite(total):
+            raise Rs2Sam2Error(f"the loss is {total.item()} at step {self.global_step}; sentences: {batch.sentences}")
+        self.log_dict(
+            {f"train/{name}": term.detach() for name, term in {**terms._asdict(), **extra}.items()}
+            | {"train/miou": (iou * present).sum() / present.sum().clamp(min=1)},
+            batch_size=len(target),
+        )
+        self.log("loss", total.detach(), prog_bar=True, logger=False)
+        return total
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW; the rate rises, then falls along a cosine over all steps of the run."""
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": self.weight_decay},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=(0.9, 0.98), fused=True)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = LambdaLR(optimizer, lambda step: one_cycle(step, steps, self.warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _pseudo_mask_loss(logits: Tensor | None, target: Tensor) -> Tensor:
+    """Cross-entropy and dice of the pseudo-mask against the share of each cell that is covered."""
+    if logits is None:
+        return target.new_zeros(())
+    covered = F.interpolate(target[:, None], size=logits.shape[-2:], mode="bilinear", antialias=True)
+    logits = logits.float()
+    overlap = 2 * (logits.sigmoid() * covered).flatten(1).sum(1) + 1
+    dices = 1 - overlap / ((logits.sigmoid() + covered).flatten(1).sum(1) + 1)
+    return F.binary_cross_entropy_with_logits(logits, covered) + dices.mean()
+
+
+def _iou(mask: Tensor, target: Tensor) -> Tensor:
+    """IoU (B,) of boolean masks (B, 1, S, S) and (B, S, S); 0 where both are empty."""
+    mask, target = mask.flatten(1), target.flatten(1)
+    return (mask & target).sum(1) / (mask | target).sum(1).clamp(min=1)
+
+
+def _freeze_what_no_sentence_reaches(model: RS2SAM2) -> None:
+    """Points, boxes and alternative masks take no part in training by sentences."""
+    prompts, decoder = model.prompt_encoder, model.mask_decoder
+    unreached = [prompts.point_embeddings, prompts.not_a_point_embed, *decoder.output_hypernetworks_mlps[1:]]
+    unreached.append(prompts.no_mask_embed if model.mask_prompt_generator else prompts.mask_downscaling)
+    last_fusion = model.trunk.blocks[-1].fusion
+    if last_fusion is not None and last_fusion.writes_text:  # the text that leaves the last block is not read
+        unreached += [last_fusion.text_out, last_fusion.text_reads_image]
+    for module in unreached:
+        module.requires_grad_(False)
