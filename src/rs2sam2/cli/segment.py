@@ -1,0 +1,151 @@
+"""`rs2sam2 segment`: one image, one or more expressions, files and numbers."""
+
+import json
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rs2sam2.inference.images import RasterImage
+    from rs2sam2.inference.outputs.targets import Target
+    from rs2sam2.inference.segmentation import Segmentation
+
+
+class Precision(StrEnum):
+    """Choices of `--precision`."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+def segment(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Image file; a GeoTIFF keeps its CRS.")],
+    expression: Annotated[str | None, typer.Argument(metavar="EXPRESSION", help="What to look for, in words.")] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--expression", "-e", metavar="EXPRESSION", help="A further expression; may be repeated."),
+    ] = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Mask as .png or .tif (GeoTIFF), polygons as .geojson or .gpkg; may be repeated. A mask of several "
+            "expressions holds k where the k-th is meant, the likelier one where two overlap, and 0 for none.",
+        ),
+    ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(metavar="PICTURE", help="A .png or .jpg with the answer outlined.")
+    ] = None,
+    weights: Annotated[str, typer.Option(metavar="NAME_OR_FOLDER", help="Weights to use.")] = "nano",
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest that is there.")
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 on GPUs that have it.")] = Precision.auto,
+    threshold: Annotated[
+        float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing output files.")] = False,
+) -> None:
+    """Find what EXPRESSION means in IMAGE, and write masks, polygons or a picture of it."""
+    expressions = [*([] if expression is None else [expression]), *(more or [])]
+    answers, opened, targets = run(
+        image, expressions, output or [], overlay, weights, device, precision.value, threshold, overwrite=overwrite
+    )
+    notes = list(dict.fromkeys(note for answer in answers for note in answer.warnings))
+    for note in notes:
+        print(f"rs2sam2: warning: {note}", file=sys.stderr)
+    if as_json:
+        from rs2sam2.inference.report import segment_report
+
+        print(json.dumps(segment_report(opened, answers, targets, notes), indent=2, allow_nan=False))
+    else:
+        print_answers(answers, targets)
+
+
+def run(
+    image: str,
+    expressions: Sequence[str],
+    outputs: Sequence[Path],
+    overlay: Path | None,
+    weights: str,
+    device: str | None,
+    precision: str,
+    threshold: float | None,
+    *,
+    overwrite: bool,
+) -> "tuple[list[Segmentation], RasterImage, tuple[Target, ...]]":
+    """Segment and write. Whatever can be refused without a model is refused before torch is imported.
+
+    Raises:
+        Rs2Sam2Error: with one line for the user.
+    """
+    from rs2sam2.config import Decision
+    from rs2sam2.inference.images import open_image
+    from rs2sam2.inference.language import LanguageWarning, check_expressions
+    from rs2sam2.inference.outputs.targets import check_targets
+
+    check_expressions(expressions)
+    if threshold is not None:
+        Decision(mask_threshold=threshold)
+    targets = check_targets(outputs, overlay, source=image, expressions=len(expressions), overwrite=overwrite)
+    opened = open_image(image)
+
+    from rs2sam2.inference.outputs.writing import write_outputs
+    from rs2sam2.inference.segmenter import Segmenter
+
+    segmenter = Segmenter.from_pretrained(weights, device, precision)  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LanguageWarning)  # printed from the answers
+        answers = segmenter(opened, list(expressions), threshold)
+    with clean_on_sigterm():
+        write_outputs(targets, answers, opened, overwrite=overwrite)
+    return answers, opened, targets
+
+
+@contextmanager
+def clean_on_sigterm() -> Iterator[None]:
+    """Let a termination from outside unwind, so that temporary files are removed as after Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def print_answers(answers: "Sequence[Segmentation]", targets: "Sequence[Target]") -> None:
+    """A short table for people, and where the files are."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from rs2sam2.inference.segmentation import NOTHING
+
+    console = Console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("expression", "found", "score", "area", "box (pixels)"):
+        table.add_column(heading, justify="left" if heading == "expression" else "right")
+    for answer in answers:
+        area, where = "", ""
+        if answer.bbox is not None:
+            area = f"{answer.area_px:,} px" + (f"\n{answer.area_m2:,.1f} m²" if answer.area_m2 else "")
+            where = "{}, {} - {}, {}".format(*answer.bbox)
+        found = "yes" if answer.present else "no"
+        table.add_row(escape(answer.expression), found, f"{answer.score:.2f}", area, where)
+    console.print(table)
+    for answer in answers:
+        if not answer.present:
+            console.print(f"{NOTHING}: {escape(answer.expression)}", soft_wrap=True, highlight=False)
+    for target in targets:
+        console.print(f"wrote {escape(target.name)}", soft_wrap=True, highlight=False)

@@ -1,0 +1,1 @@
+"""From a user's image and words to masks, polygons, measures and files."""

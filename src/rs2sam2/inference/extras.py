@@ -1,0 +1,22 @@
+"""Whether the optional 'geo' dependencies are here (rasterio, shapely, pyproj, pyogrio)."""
+
+from importlib.util import find_spec
+
+from rs2sam2.errors import MissingExtraError
+
+_GEO = ("rasterio", "shapely", "pyproj", "pyogrio")
+
+
+def has_geo() -> bool:
+    """True where every package of the extra 'geo' can be imported."""
+    return all(find_spec(name) is not None for name in _GEO)
+
+
+def require_geo(capability: str) -> None:
+    """Refuse a `capability` that needs the extra 'geo'.
+
+    Raises:
+        MissingExtraError: if it is not installed.
+    """
+    if not has_geo():
+        raise MissingExtraError(capability, "geo")

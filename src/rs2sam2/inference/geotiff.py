@@ -1,0 +1,74 @@
+"""GeoTIFF (and 16-bit PNG) through rasterio: pixels, CRS and transform. Needs the optional 'geo' dependencies.
+
+Shapes: H, W image height and width in pixels.
+"""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rs2sam2.errors import ImageError
+from rs2sam2.inference.bands import bands_to_rgb
+from rs2sam2.inference.images import RasterImage, check_size
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
+
+_RGB = ("red", "green", "blue")
+_CMYK = ("cyan", "magenta", "yellow", "black")
+
+
+def read_raster(path: Path, name: str, driver: str = "GTiff") -> RasterImage:
+    """Read a file of this GDAL `driver`, with or without georeference.
+
+    Colour bands are found by their meaning, else the first three count (the first, if there are fewer). Nodata, an
+    alpha band and mask bands make `RasterImage.valid`.
+
+    Raises:
+        ImageError: if the file is damaged, empty, too large or without a valid pixel.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            # By content a .tif could be any of GDAL's formats, some of which fetch other files.
+            dataset = rasterio.open(path, driver=driver)
+        with dataset:
+            check_size(dataset.width, dataset.height, name)
+            samples = _colours(dataset)
+            mask = dataset.dataset_mask() > 0
+            crs, transform = dataset.crs, dataset.transform
+    except (RasterioError, ValueError, MemoryError) as error:
+        if isinstance(error, ImageError):
+            raise
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ImageError(
+            f"{name}: not an image that can be read, or truncated ({reason}): fetch or export it again"
+        ) from error
+    if np.iscomplexobj(samples):
+        raise ImageError(f"{name}: its samples are complex numbers: export their amplitude first")
+    pixels, valid = bands_to_rgb(samples, None if mask.all() else mask, name)
+    return RasterImage(pixels, None if transform.is_identity else transform, crs or None, valid, name)
+
+
+def _colours(dataset: "DatasetReader") -> NDArray[np.generic]:
+    meanings = tuple(meaning.name for meaning in dataset.colorinterp)
+    if meanings[0] == "palette":
+        table = np.zeros((256, 3), dtype=np.uint8)
+        for index, colour in dataset.colormap(1).items():
+            table[index % 256] = colour[:3]
+        return np.moveaxis(table[dataset.read(1).astype(np.uint8)], -1, 0)
+    if meanings[:4] == _CMYK and dataset.dtypes[0] == "uint8":
+        inks = np.ascontiguousarray(dataset.read([1, 2, 3, 4]).transpose(1, 2, 0))
+        return np.moveaxis(np.asarray(Image.fromarray(inks, "CMYK").convert("RGB")), -1, 0)
+    if set(_RGB) <= set(meanings):
+        bands = [meanings.index(colour) + 1 for colour in _RGB]
+    else:
+        bands = [1, 2, 3] if dataset.count >= 3 else [1]
+    return np.asarray(dataset.read(bands))

@@ -1,0 +1,142 @@
+"""The answer to one expression on one image.
+
+Shapes: H, W height and width of the user's image in pixels.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rs2sam2.inference.extras import require_geo
+
+if TYPE_CHECKING:
+    from affine import Affine
+    from rasterio.crs import CRS
+    from shapely.geometry import Polygon
+
+    from rs2sam2.inference.vectorize import Part
+
+
+NOTHING = "nothing here matches"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights gave an answer.
+
+    Attributes:
+        name: of the model ("nano").
+        sha256: of the file with its weights, in hexadecimal.
+        license: under which they may be used, an SPDX identifier where there is one.
+    """
+
+    name: str
+    sha256: str
+    license: str
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What an expression means in an image.
+
+    Attributes:
+        expression: as it was asked.
+        mask: (H, W) True on the thing that was meant; all False when `present` is.
+        probability: (H, W) float32 in 0..1, of each pixel belonging to it (whether or not it is said to be present).
+        present: whether the image shows anything that the expression means.
+        p_present: probability of that, 0..1.
+        predicted_iou: the model's own estimate of the mask's IoU, 0..1.
+        weights: what gave the answer.
+        transform: the image's, pixel corner (column, row) to CRS coordinates, or None.
+        crs: the image's, or None.
+        valid: (H, W) where the image has data, or None for everywhere; outside, mask and probability are 0.
+        warnings: what to know before trusting the answer, one sentence each.
+    """
+
+    expression: str
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    present: bool
+    p_present: float
+    predicted_iou: float
+    weights: Weights
+    transform: "Affine | None" = None
+    crs: "CRS | None" = None
+    valid: NDArray[np.bool_] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """How far to trust the mask, 0..1: `p_present` times `predicted_iou`."""
+        return self.p_present * self.predicted_iou
+
+    @property
+    def area_px(self) -> int:
+        """Pixels in the mask."""
+        return int(self.mask.sum())
+
+    @property
+    def bbox(self) -> tuple[int, int, int, int] | None:
+        """(x_min, y_min, x_max, y_max) in pixels, the last two just outside the mask; None for an empty mask."""
+        rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
+        if not len(rows):
+            return None
+        return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+    @cached_property
+    def parts(self) -> "tuple[Part, ...]":
+        """The mask's connected pieces with their measures, largest first.
+
+        Raises:
+            MissingExtraError: if the extra 'geo' is not installed.
+        """
+        require_geo("making polygons")
+        from rs2sam2.inference.vectorize import parts
+
+        return parts(self.mask, self.transform, self.crs)
+
+    @property
+    def polygons(self) -> "tuple[Polygon, ...]":
+        """The mask's outlines, largest first: in the image's CRS, or in pixels (x right, y down) if it has none.
+
+        Raises:
+            MissingExtraError: as `parts`.
+        """
+        return tuple(part.polygon for part in self.parts)
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """(x_min, y_min, x_max, y_max) around `polygons`, in their coordinates; None for an empty mask.
+
+        Raises:
+            MissingExtraError: as `parts`.
+        """
+        bounds = np.array([polygon.bounds for polygon in self.polygons])
+        if not len(bounds):
+            return None
+        west, south = bounds[:, :2].min(axis=0)
+        east, north = bounds[:, 2:].max(axis=0)
+        return float(west), float(south), float(east), float(north)
+
+    @property
+    def area_m2(self) -> float | None:
+        """Square metres on the ground (geodesic); None if the image has no place on Earth."""
+        if self.crs is None or self.transform is None:
+            return None
+        return _total([part.area_m2 for part in self.parts])
+
+    @property
+    def perimeter_m(self) -> float | None:
+        """Metres around the mask's pieces and their holes (geodesic); None if the image has no place on Earth."""
+        if self.crs is None or self.transform is None:
+            return None
+        return _total([part.perimeter_m for part in self.parts])
+
+
+def _total(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if len(known) == len(values) else None

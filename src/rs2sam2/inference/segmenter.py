@@ -1,0 +1,200 @@
+"""Image and words in, `Segmentation` out: the one way from a user's data through the model and back.
+
+Shapes: B expressions, H, W height and width of the user's image in pixels, S side of the model's image grid.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Self, get_args, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rs2sam2.checkpoints.native import Bundle, load
+from rs2sam2.config import Decision
+from rs2sam2.errors import ConfigError, Rs2Sam2Error
+from rs2sam2.inference.images import ImageSource, RasterImage, open_image
+from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
+from rs2sam2.inference.segmentation import Segmentation, Weights
+from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
+from rs2sam2.preprocess import model_inputs, to_image_grid
+
+__all__ = ["Segmentation", "Segmenter"]
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+_LARGEST_BATCH = 8
+
+
+class Segmenter:
+    """Finds what expressions mean in images.
+
+    >>> segmenter = Segmenter.from_pretrained("nano")
+    >>> answer = segmenter("scene.jpg", "the blue-roofed building at the lower right")
+    >>> answer.present, answer.score, answer.bbox
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Take weights that are loaded already (`rs2sam2.checkpoints.native.load`)."""
+        self._bundle = bundle
+        self._model = bundle.model.eval()
+        parameter = next(bundle.model.parameters())
+        self._device, self._dtype = parameter.device, parameter.dtype
+        self.weights = Weights(bundle.name, bundle.sha256, bundle.license)
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str | Path = "nano", device: str | None = None, precision: Precision = "auto"
+    ) -> Self:
+        """Load weights by name or from a folder.
+
+        Args:
+            name_or_path: "nano", which comes with the package, or a folder of weights.
+            device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
+            precision: "auto" is bfloat16 on GPUs that have it, float32 elsewhere.
+
+        Raises:
+            WeightsError: if there are no such weights or they are damaged.
+            ConfigError: if device or precision cannot be used here.
+        """
+        if precision not in get_args(Precision):
+            raise ConfigError(f"precision {precision!r}: use {', '.join(get_args(Precision))}")
+        place = _device(device)
+        return cls(load(name_or_path, place, _dtype(place, precision)))
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where the weights come from: data, languages, command, versions."""
+        return self._bundle.provenance
+
+    @overload
+    def __call__(
+        self, image: ImageSource | RasterImage, expression: str, threshold: float | None = None
+    ) -> Segmentation: ...
+    @overload
+    def __call__(
+        self, image: ImageSource | RasterImage, expression: list[str] | tuple[str, ...], threshold: float | None = None
+    ) -> list[Segmentation]: ...
+    def __call__(
+        self,
+        image: ImageSource | RasterImage,
+        expression: str | list[str] | tuple[str, ...],
+        threshold: float | None = None,
+    ) -> Segmentation | list[Segmentation]:
+        """Find what each expression means. The image is read once, and expressions run together.
+
+        Args:
+            image: a path, a Pillow image, an array (see `open_image`) or an opened image.
+            expression: one, or several.
+            threshold: a pixel belongs to the mask where its probability is above this; None takes the weights' own.
+
+        Returns:
+            One answer for one expression, a list for a list. Warns with `LanguageWarning` about words that the
+            weights do not know.
+
+        Raises:
+            ImageError: if the image cannot be opened.
+            ExpressionError: if an expression is blank or longer than the model reads.
+            ConfigError: if the threshold is not between 0 and 1.
+        """
+        expressions = [expression] if isinstance(expression, str) else list(expression)
+        check_expressions(expressions)
+        decision = self._bundle.decision
+        if threshold is not None:
+            decision = replace(decision, mask_threshold=threshold)
+        ids, words = self._bundle.tokenizer.batch(expressions)
+        opened = image if isinstance(image, RasterImage) else open_image(image)
+        answers = []
+        for asked, logits in zip(expressions, self._run(opened, ids, words), strict=True):
+            notes = language_warnings(asked, self.provenance)
+            for note in notes:
+                warnings.warn(note, LanguageWarning, stacklevel=2)
+            answers.append(self._answer(opened, asked, logits, decision, notes))
+        return answers[0] if isinstance(expression, str) else answers
+
+    def _run(self, image: RasterImage, ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
+        """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
+        pixels, union_pixels = (
+            tensor.to(self._device, self._dtype) for tensor in model_inputs(image.pixels, self._model.config)
+        )
+        for start in range(0, len(ids), _LARGEST_BATCH):
+            some, their_words = (rows[start : start + _LARGEST_BATCH].to(self._device) for rows in (ids, words))
+            count = len(some)
+            try:
+                with torch.inference_mode():
+                    output = self._model(
+                        pixels.expand(count, -1, -1, -1), union_pixels.expand(count, -1, -1, -1), some, their_words
+                    )
+            except torch.OutOfMemoryError as error:
+                raise Rs2Sam2Error(
+                    f"device {str(self._device)!r} has too little memory for {count} expressions: "
+                    "ask for fewer at once or use device 'cpu'"
+                ) from error
+            for index in range(count):
+                yield _one(output, index)
+
+    def _answer(
+        self, image: RasterImage, expression: str, output: RS2SAM2Output, decision: Decision, notes: tuple[str, ...]
+    ) -> Segmentation:
+        logits = to_image_grid(output.mask_logits, image.height, image.width)[0, 0]
+        probability = mask_probability(logits, self._model.config).numpy().astype(np.float32, copy=False)
+        if image.valid is not None:
+            probability = np.where(image.valid, probability, np.float32(0))
+        if decision.presence == "object_score":
+            p_present = float(torch.sigmoid(output.object_score_logits))
+        else:
+            p_present = float(probability.max())
+        mask = probability > decision.mask_threshold
+        # An answer without a pixel points at nothing, whatever the object score says.
+        present = p_present >= decision.presence_threshold and bool(mask.any())
+        return Segmentation(
+            expression=expression,
+            mask=mask if present else np.zeros_like(mask),
+            probability=probability,
+            present=present,
+            p_present=p_present,
+            predicted_iou=float(output.predicted_iou),
+            weights=self.weights,
+            transform=image.transform,
+            crs=image.crs,
+            valid=image.valid,
+            warnings=notes,
+        )
+
+
+def _one(output: RS2SAM2Output, index: int) -> RS2SAM2Output:
+    def pick(tensor: Tensor) -> Tensor:
+        return tensor[index : index + 1].float().cpu()
+
+    return RS2SAM2Output(
+        mask_logits=pick(output.mask_logits),
+        pseudo_mask_logits=None if output.pseudo_mask_logits is None else pick(output.pseudo_mask_logits),
+        predicted_iou=pick(output.predicted_iou),
+        object_score_logits=pick(output.object_score_logits),
+        text_weight=pick(output.text_weight),
+    )
+
+
+def _device(wanted: str | None) -> torch.device:
+    if wanted is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        if device.type != "meta":
+            torch.zeros(1, device=device).cpu()
+            return device
+        reason = "it holds no values"
+    except Exception as error:  # each backend that is not there says so in its own way
+        reason = str(error).partition("\n")[0]
+    raise ConfigError(f"device {wanted!r} cannot be used here ({reason}): use 'cpu' or leave it out")
+
+
+def _dtype(device: torch.device, precision: Precision) -> torch.dtype:
+    if precision == "auto":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
