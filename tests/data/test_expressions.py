@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -39,7 +39,7 @@ def random_scene(seed, size=96, categories=("building",), most=9):
     return Scene(image, labels, tuple(things), frozenset(NAMES) - set(categories) - {"vehicle"})
 
 
-def expressions_of(scene, seed, count=12, **shares):
+def expressions_of(scene, seed, count=8, **shares):
     return make_expressions(scene, np.random.default_rng(seed), count, **shares)
 
 
@@ -152,6 +152,7 @@ def check_single(facts, expression):
     return checked
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**9))
 def test_single_expressions_are_true_of_their_target_alone(seed):
     scene = random_scene(seed)
@@ -165,16 +166,17 @@ def test_single_expressions_are_true_of_their_target_alone(seed):
 def test_the_plain_look_does_look():
     """Most expressions that the checker above reads give it something to check."""
     looked = read = 0
-    for seed in range(150):
+    for seed in range(120):
         scene = random_scene(seed)
         for expression in expressions_of(scene, seed, group_share=0, absent_share=0):
             if len(expression.targets) == 1:
                 result = check_single(Facts(scene), expression)
                 read += result is not None
                 looked += bool(result)
-    assert looked > 0.75 * read > 300
+    assert looked > 0.75 * read > 200
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**9), st.integers(0, 3), st.booleans())
 def test_expressions_made_after_turning_are_true(seed, quarters, mirrored):
     scene = random_scene(seed).turned(quarters, mirrored)
@@ -196,6 +198,7 @@ def test_a_mirrored_scene_swaps_left_and_right():
     assert meant == {False: {(0,)}, True: {(1,)}}
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**9))
 def test_groups_are_all_that_fit(seed):
     scene = random_scene(seed)
@@ -208,6 +211,7 @@ def test_groups_are_all_that_fit(seed):
                 assert sorted(expression.targets) == fitting, text
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**9))
 def test_absent_expressions_fit_nothing(seed):
     scene = random_scene(seed)
@@ -217,7 +221,8 @@ def test_absent_expressions_fit_nothing(seed):
         text = expression.text.lower().rstrip(".").replace("-", " ")
         buildings = [name for name in NAMES["building"] if re.search(rf"\b({name}|{plural(name)})\b", text)]
         if expression.kind == "absent object":
-            named = [name for other in OTHERS for name in NAMES[other]] + list(ABSENT_OBJECTS)
+            outside = set() if facts.seen else {"building"}
+            named = [name for other in OTHERS | outside for name in NAMES[other]] + list(ABSENT_OBJECTS)
             assert any(name in text or plural(name) in text for name in named), text
         else:
             assert buildings, text
@@ -234,9 +239,11 @@ def test_absent_expressions_fit_nothing(seed):
             assert not facts.inside(text), text
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**9))
 def test_scenes_of_several_classes(seed):
     scene = random_scene(seed, categories=("building", "ship", "storage tank", "vehicle"))
+    shown = {scene.things[index].category for index in Facts(scene).seen}
     heads = {name: category for category, names in NAMES.items() for name in names}
     for expression in expressions_of(scene, seed):
         text = expression.text.lower()
@@ -244,7 +251,7 @@ def test_scenes_of_several_classes(seed):
             r" (?:to the|next|beside|just|directly|immediately|closest|nearest|above|below|left|right)\b", text
         )[0]
         named = {category for name, category in heads.items() if re.search(rf"\b{name}\b", first)}
-        assert not ("structure" in text and {"building", "storage tank"} <= {t.category for t in scene.things})
+        assert not ("structure" in text and {"building", "storage tank"} <= shown)
         for target in expression.targets:
             if expression.kind != "relation" and named:
                 assert scene.things[target].category in named, text
@@ -271,6 +278,15 @@ def test_an_empty_scene_says_only_what_is_not_there():
     scene = Scene(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint16), (), frozenset({"ship"}))
     made = expressions_of(scene, 0)
     assert made and all(e.kind == "absent object" and not e.targets for e in made)
+
+
+def test_where_all_buildings_lie_outside_there_is_no_building():
+    labels = np.zeros((64, 64), dtype=np.uint16)
+    labels[:8, :8] = 1
+    scene = Scene(np.zeros((64, 64, 3), np.uint8), labels, (Thing("building", 64.0),)).cut(16, 16, 48, 48)
+    made = expressions_of(scene, 0, count=30)
+    assert any("building" in expression.text for expression in made)
+    assert not any(expression.targets for expression in made)
 
 
 def test_things_outside_the_cut_are_neither_targets_nor_rivals():
@@ -309,7 +325,15 @@ def test_it_is_quick():
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("ship", "ships"), ("aircraft", "aircraft"), ("tennis court", "tennis courts")]
+    ("name", "expected"),
+    [
+        ("ship", "ships"),
+        ("aircraft", "aircraft"),
+        ("tennis court", "tennis courts"),
+        ("bus", "buses"),
+        ("bridge over the river", "bridges over the river"),
+        ("boats at the pier", "boats at the pier"),
+    ],
 )
 def test_plurals(name, expected):
     assert plural(name) == expected

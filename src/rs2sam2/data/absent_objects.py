@@ -6,7 +6,7 @@ _RIVALS = {
         "golf course, wind turbine, church tower, football stadium, baseball field, baseball diamond, bridge over "
         "the river, railway bridge, train at the station, train station, railway track, freight train, roundabout, "
         "motorway overpass, highway interchange, lighthouse, windmill, waterfall, volcano, glacier, running track, "
-        "race track, roller coaster, ferris wheel, amusement park, cemetery, solar farm, radio telescope, open-pit "
+        "race track, roller coaster, ferris wheel, amusement park, cemetery, solar farm, radio telescope, open pit "
         "mine, landfill, castle, pyramid, obelisk, statue, amphitheatre, ski slope, snow field, zebra crossing, "
         "hot air balloon, elephant, herd of cows, camp site, playground slide, velodrome, large parking garage"
     ),

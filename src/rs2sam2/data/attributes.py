@@ -145,7 +145,7 @@ class Attributes:
         return self._by_ratio(self._side_ratio < SQUARE_CERTAIN, self._side_ratio < SQUARE_POSSIBLE)
 
     def largest(self, fit: Fit) -> Fit:
-        """The largest of these things as far as they are seen, unless the unseen part of a rival makes it far larger."""
+        """The largest of these things as far as they are seen, unless a rival is far larger beyond the border."""
         for index in fit.certain:
             rivals = list(fit.possible - {index})
             seen = self.seen_area[index]

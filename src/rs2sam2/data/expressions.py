@@ -175,9 +175,13 @@ class _Maker:
         return [found[index] for index in self._rng.permutation(len(found))[:MOST_ANCHORS]]
 
     def _absent_noun(self) -> str:
-        unseen = self._scene.absent - frozenset(self.classes)
-        names = sorted(unseen) if unseen and self._rng.random() < 0.5 else _unseen_objects(unseen)
-        return self._one(names)
+        """A class whose things all lie outside the scene, or one that it is known not to show, or another object."""
+        outside = {thing.category for thing in self._scene.things} - set(self.classes)
+        unseen = self._scene.absent - set(self.classes)
+        draw = self._rng.random()
+        if outside and draw < 0.4:
+            return self._one(sorted(outside))
+        return self._one(sorted(unseen) if unseen and draw < 0.7 else _unseen_objects(unseen))
 
     def _means_one(self, claim: Claim) -> bool:
         return claim.fit.sole in self._targets

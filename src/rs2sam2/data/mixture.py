@@ -20,12 +20,13 @@ from rs2sam2.data.expressions import make_expressions
 from rs2sam2.data.paste import paste_roofs
 from rs2sam2.data.rrsisd import Sample
 from rs2sam2.data.scene import Scene
-from rs2sam2.data.synthetic import render_scene
+from rs2sam2.data.synthetic import CATEGORIES, render_scene
 from rs2sam2.preprocess import normalised
 from rs2sam2.tokenizer import Tokenizer
 
 T = TypeVar("T")
 MOST_ATTEMPTS = 8
+UNKNOWN = 255
 SMALLEST_WINDOW = 352
 
 
@@ -38,6 +39,8 @@ class Batch(NamedTuple):
         input_ids: (B, L) int64.
         attention_mask: (B, L) bool.
         mask: (B, S, S) uint8 of 0 and 1; all 0 where the sentence means nothing in the scene.
+        classes: (B, S, S) uint8: 0 background, k + 1 where a thing of `CATEGORIES[k]` is seen, `UNKNOWN` where nobody
+            knows; the same for all sentences about a picture.
         sentences: the words, for messages.
     """
 
@@ -46,6 +49,7 @@ class Batch(NamedTuple):
     input_ids: Tensor
     attention_mask: Tensor
     mask: Tensor
+    classes: Tensor
     sentences: list[str]
 
 
@@ -65,9 +69,10 @@ class MixtureWeights:
 
 
 class Group(NamedTuple):
-    """One picture (S, S, 3) uint8 and several things said of it, each with its (S, S) boolean mask."""
+    """One picture (S, S, 3) uint8, what its pixels show, and several things said of it, each with its boolean mask."""
 
     image: NDArray[np.uint8]
+    classes: NDArray[np.uint8]
     said: list[tuple[str, NDArray[np.bool_]]]
 
 
@@ -107,6 +112,7 @@ class Mixture(Dataset[Group]):
         self.absent_share, self.paste_share = absent_share, paste_share
 
     def __len__(self) -> int:
+        """Number of groups."""
         return self.length
 
     def __getitem__(self, index: int) -> Group:
@@ -121,12 +127,12 @@ class Mixture(Dataset[Group]):
             made = make_expressions(scene, rng, self.group_size, absent_share=self.absent_share)
             if made:
                 said = [(expression.text, scene.mask(expression.targets)) for expression in made]
-                return Group(photometric(scene.image, rng), _cycled(said, self.group_size))
+                return Group(photometric(scene.image, rng), class_map(scene), _cycled(said, self.group_size))
         return self._annotated_group(rng, size)
 
     def _real_cut(self, rng: np.random.Generator, size: int) -> Scene:
-        """A square window of real ground around one of its things, turned, scaled, with roofs pasted in now and then."""
-        scene = self.scenes[rng.integers(len(self.scenes))]
+        """A square window of real ground, mostly around a thing, turned and scaled; now and then roofs are pasted in."""
+        scene = self._drawn_scene(rng)
         height, width = scene.labels.shape
         side = int(rng.integers(min(SMALLEST_WINDOW, height, width), min(height, width) + 1))
         if rng.random() < 0.2:
@@ -140,9 +146,12 @@ class Mixture(Dataset[Group]):
         cut = scene.cut(int(x), int(y), side, side).turned(int(rng.integers(4)), bool(rng.integers(2)))
         cut = cut.resized(size, size)
         if rng.random() < self.paste_share:
-            donors = [self.scenes[rng.integers(len(self.scenes))] for _ in range(2)]
+            donors = [self._drawn_scene(rng) for _ in range(2)]
             cut = paste_roofs(cut, donors, rng, max_count=4)
         return cut
+
+    def _drawn_scene(self, rng: np.random.Generator) -> Scene:
+        return self.scenes[int(rng.integers(len(self.scenes)))]
 
     def _annotated_group(self, rng: np.random.Generator, size: int) -> Group:
         samples = self.annotated[rng.integers(len(self.annotated))]
@@ -150,7 +159,8 @@ class Mixture(Dataset[Group]):
         picture = Image.fromarray(samples[0].image).resize((size, size), Image.Resampling.BILINEAR)
         masks = [Image.fromarray(sample.mask).resize((size, size), Image.Resampling.NEAREST) for sample in drawn]
         said = [(sample.sentence, np.asarray(mask)) for sample, mask in zip(drawn, masks, strict=True)]
-        return Group(photometric(np.asarray(picture), rng), said)
+        unknown = np.full((size, size), UNKNOWN, dtype=np.uint8)
+        return Group(photometric(np.asarray(picture), rng), unknown, said)
 
 
 class Collate:
@@ -172,8 +182,14 @@ class Collate:
             ),
             *self.tokenizer.batch(sentences),
             torch.from_numpy(np.stack([mask for _, mask in said]).astype(np.uint8)),
+            torch.from_numpy(np.stack([group.classes for group in groups])).repeat_interleave(times, 0),
             sentences,
         )
+
+
+def class_map(scene: Scene) -> NDArray[np.uint8]:
+    """(H, W): 0 for background, k + 1 where a thing of `CATEGORIES[k]` is seen."""
+    return np.array([0, *(1 + CATEGORIES.index(thing.category) for thing in scene.things)], dtype=np.uint8)[scene.labels]
 
 
 def photometric(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

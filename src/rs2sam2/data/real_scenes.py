@@ -28,9 +28,9 @@ def load_scenes(root: str | Path, split: str) -> list[Scene]:
         split: "train" or "val".
 
     Returns:
-        Scenes of class "building". Things that are cut off by the mosaic's border, or are not clearly roofs, are
-        rivals but not referable; a building that another mosaic shows as a clear roof counts as one here too.
-        Buildings without an outline (`UNMAPPED_BUILDINGS`; known for "train" only) are rivals too.
+        Scenes of class "building". Things that are not clearly roofs are rivals but not referable. One that the
+        mosaic's border cuts is referable if another mosaic shows it as a clear roof, or its colours do. Buildings
+        without an outline (`UNMAPPED_BUILDINGS`; known for "train" only) are rivals too.
 
     Raises:
         DataError: files are missing or lack what the layout asks for, or the split has no images.
@@ -79,6 +79,15 @@ def _whole_mosaics(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [image for image in images if image["window"][2] == largest[image["mosaic"]]]
 
 
+def _is_roof(building: dict[str, Any], known: set[Any], maybe: frozenset[str]) -> bool:
+    """Whether a building that the border cuts is a roof and no bare walls: seen elsewhere, or by its colours.
+
+    Too little of it is seen to be meant alone, but "all buildings" means it too.
+    """
+    bare = {"green", "dark gray"} & maybe or not maybe
+    return building["source_id"] in known or (building["visible"] < 0.6 and not bare)
+
+
 def _scene(folder: Path, image: dict[str, Any], buildings: list[dict[str, Any]], known: set[Any]) -> Scene:
     pixels = read_rgb(folder / image["file_name"])
     height, width = pixels.shape[:2]
@@ -94,7 +103,7 @@ def _scene(folder: Path, image: dict[str, Any], buildings: list[dict[str, Any]],
                 full_area=float(mask.sum() / max(building["visible"], 0.01)),
                 colours=colours,
                 maybe_colours=maybe,
-                referable=building["referable"] or (building["truncated"] and building["source_id"] in known),
+                referable=building["referable"] or (building["truncated"] and _is_roof(building, known, maybe)),
             )
         )
         labels[mask] = len(things)

@@ -54,6 +54,12 @@ def roof_colours(
     return (certain if len(certain) == 1 else frozenset()), possible | certain
 
 
+def certain_pixels(image: NDArray[np.uint8], colour: str) -> NDArray[np.bool_]:
+    """(H, W) pixels of an image (H, W, 3), uint8 RGB, that certainly have this colour (one of `COLOUR_NAMES`)."""
+    hsv = np.asarray(Image.fromarray(image).convert("HSV"), dtype=np.float64) / 255
+    return _fits(hsv, _STRICT[colour])
+
+
 def _share(hsv: NDArray[np.float64], rule: tuple[float, float, float, float, float, float]) -> float:
     return float(_fits(hsv, rule).mean())
 

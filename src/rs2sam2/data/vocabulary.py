@@ -4,6 +4,7 @@ It is trained on generated expressions, so that the words of the task are pieces
 of Python's own documentation topics, so that other words fall into sensible parts.
 """
 
+import re
 from io import BytesIO
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -54,11 +55,20 @@ def train_tokenizer(pieces: int = PIECES, seed: int = 0) -> bytes:
     return model.getvalue()
 
 
-def _corpus(seed: int) -> list[str]:
+def words(seed: int = 0) -> list[str]:
+    """The lower-case words that generated expressions are made of, sorted."""
+    return sorted({word for sentence in _expressions(seed) for word in re.findall(r"[a-z]+", sentence.lower())})
+
+
+def _expressions(seed: int) -> list[str]:
     sentences = [f"the {name}" for name in ABSENT_OBJECTS for _ in range(10)]
     for index in range(SCENES):
         rng = np.random.default_rng([seed, index])
         made = make_expressions(render_scene(rng, SCENE_SIZE), rng, EXPRESSIONS_PER_SCENE)
         sentences += [expression.text for expression in made]
+    return sentences
+
+
+def _corpus(seed: int) -> list[str]:
     prose = [line.strip() for text in topics.values() for line in text.splitlines()]
-    return sentences + [line for line in prose if line.isascii() and len(line) > 20]
+    return _expressions(seed) + [line for line in prose if line.isascii() and len(line) > 20]

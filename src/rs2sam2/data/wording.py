@@ -1,5 +1,6 @@
 """Words for claims: many ways to say the same, drawn at random, the same for claims that are true and that are not."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -246,10 +247,14 @@ class Wording:
 
 
 def plural(name: str) -> str:
-    """The plural of a name of one or several words."""
+    """The plural of a name: of its last word, or of the one before "of", "over", "at"."""
     if name in _PLURALS:
         return _PLURALS[name]
-    return name + ("es" if name.endswith(("s", "x", "ch", "sh")) else "s")
+    match = re.match(r"(.+?)( (?:of|over|at) .+)?$", name)
+    head, tail = match.groups(default="") if match else (name, "")
+    if tail and head.endswith("s"):
+        return name
+    return head + ("es" if head.endswith(("s", "x", "ch", "sh")) else "s") + tail
 
 
 def ambiguous_names(classes: Iterable[str]) -> frozenset[str]:
