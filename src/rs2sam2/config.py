@@ -7,7 +7,8 @@ switched in `rs2sam2.losses.LossWeights`. The baseline (union encoder + SAM 2) h
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self, TypeVar, get_args
+from math import isfinite
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from rs2sam2.errors import ConfigError
 
@@ -24,6 +25,26 @@ PAD_ID = 3
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise ConfigError(message)
+
+
+def _require_types(config: object, where: str) -> None:
+    """Every value has its field's type: a file's "32" or 32.5 must not get as far as a layer's width."""
+    for name, hint in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if get_origin(hint) is Literal:
+            _require(value in get_args(hint), f"{name}: {value!r} is not one of {', '.join(get_args(hint))}")
+        elif get_origin(hint) is tuple:
+            length = None if Ellipsis in get_args(hint) else len(get_args(hint))
+            whole = isinstance(value, tuple) and all(type(i) is int for i in value) and length in (None, len(value))
+            _require(whole, f"{where}: {name} takes {length or 'any number of'} whole numbers, not {value!r}")
+        elif hint is int:
+            _require(type(value) is int and value > 0, f"{where}: {name} is a whole number above 0, not {value!r}")
+        elif hint is float:
+            _require(
+                type(value) in (int, float) and isfinite(value), f"{where}: {name} is a finite number, not {value!r}"
+            )
+        else:
+            _require(isinstance(value, hint), f"{where}: {name} is a {hint.__name__}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -47,9 +68,17 @@ class HieraConfig:
     window_pos_embed_bkg_spatial_size: tuple[int, int] = (7, 7)
 
     def __post_init__(self) -> None:  # noqa: D105
+        _require_types(self, "hiera")
         _require(self.embed_dim % self.num_heads == 0, f"hiera: {self.embed_dim} channels / {self.num_heads} heads")
-        _require(len(self.stages) == 4 and min(self.stages) > 0, f"hiera: four stages of blocks, not {self.stages}")
-        _require(len(self.window_spec) == 4, f"hiera: one window side for each stage, not {self.window_spec}")
+        _require(min(self.stages) > 0, f"hiera: four stages of blocks, not {self.stages}")
+        _require(
+            min(self.window_spec) > 0 and not any(side % 2 for side in self.window_spec[:3]),
+            f"hiera: windows {self.window_spec}, but those of the first three stages are halved on the way to the next",
+        )
+        _require(
+            min(self.window_pos_embed_bkg_spatial_size) > 0,
+            f"hiera: no positions in {self.window_pos_embed_bkg_spatial_size}",
+        )
         _require(
             all(0 <= block < sum(self.stages) for block in self.global_att_blocks),
             f"hiera: global attention in blocks {self.global_att_blocks}, but there are {sum(self.stages)}",
@@ -86,6 +115,7 @@ class UnionEncoderConfig:
     max_text_tokens: int = 1022
 
     def __post_init__(self) -> None:  # noqa: D105
+        _require_types(self, "union encoder")
         _require(
             self.embed_dim % self.num_heads == 0, f"union encoder: {self.embed_dim} channels / {self.num_heads} heads"
         )
@@ -139,18 +169,14 @@ class ModelConfig:
     mask_reading: MaskReading = "published"
 
     def __post_init__(self) -> None:  # noqa: D105
-        _require(
-            self.image_size > 0 and self.image_size % 32 == 0, f"image_size: {self.image_size} is no multiple of 32"
-        )
+        _require_types(self, "model")
+        _require(self.image_size % 32 == 0, f"image_size: {self.image_size} is no multiple of 32")
         _require(self.width % 16 == 0, f"width: {self.width} is no multiple of 16 (8 heads at half width)")
         _require(0.0 <= self.alpha_t <= 1.0, f"alpha_t: {self.alpha_t} is outside 0..1")
-        for name, choices in (
-            ("fusion_layer", FusionLayer),
-            ("mask_prompt", MaskPrompt),
-            ("mask_reading", MaskReading),
-        ):
-            value = getattr(self, name)
-            _require(value in get_args(choices), f"{name}: {value!r} is not one of {', '.join(get_args(choices))}")
+        _require(
+            self.mask_prompt != "full" or self.union_encoder.embed_dim % 8 == 0,
+            f"mask_prompt: the union encoder's {self.union_encoder.embed_dim} channels / 8 heads",
+        )
         if self.fusion_layer != "none":
             hidden = self.hiera.embed_dim // self.fusion_reduction
             _require(
@@ -184,15 +210,10 @@ class ModelConfig:
         Raises:
             ConfigError: if a name is unknown or missing, or a value has the wrong type or cannot work.
         """
-        return _build(
-            cls,
-            dict(values)
-            | {
-                "hiera": _build(HieraConfig, values.get("hiera"), "hiera"),
-                "union_encoder": _build(UnionEncoderConfig, values.get("union_encoder"), "union_encoder"),
-            },
-            "model",
-        )
+        parts = {"hiera": HieraConfig, "union_encoder": UnionEncoderConfig}
+        if isinstance(values, Mapping):
+            values = {**values, **{name: _build(part, values.get(name), name) for name, part in parts.items()}}
+        return _build(cls, values, "model")
 
 
 @dataclass(frozen=True)
@@ -211,10 +232,10 @@ class Decision:
     presence_threshold: float = 0.5
 
     def __post_init__(self) -> None:  # noqa: D105
+        _require_types(self, "decision")
         for name in ("mask_threshold", "presence_threshold"):
             value = getattr(self, name)
             _require(0.0 < value < 1.0, f"{name}: {value} is outside 0..1")
-        _require(self.presence in get_args(Presence), f"presence: {self.presence!r}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -230,7 +251,7 @@ def _build(cls: type[_Config], values: object, where: str) -> _Config:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where}: expected a mapping of settings, got {type(values).__name__}")
     known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-    if unknown := sorted(set(values) - known):
+    if unknown := sorted(map(str, set(values) - known)):
         raise ConfigError(f"{where}: unknown settings {', '.join(unknown)}")
     try:
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
@@ -261,7 +282,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "nano": {
         "hiera": HieraConfig(32, 1, (1, 2, 4, 2), (4, 6), (8, 4, 16, 8)),
         "union_encoder": UnionEncoderConfig(
-            embed_dim=192, depth=6, num_heads=6, ffn_dim=768, vocab_size=4096, max_text_tokens=64
+            embed_dim=192, depth=5, num_heads=6, ffn_dim=768, vocab_size=4096, max_text_tokens=64
         ),
         "image_size": 384,
         "width": 128,

@@ -109,12 +109,10 @@ def loss_terms(z: Tensor, target: Tensor, text_weight: Tensor, weights: LossWeig
 
 def training_loss(z: Tensor, target: Tensor, text_weight: Tensor, weights: LossWeights) -> LossTerms:
     """Eq. 6 for each sample alone, averaged over the batch."""
-    samples = [
-        loss_terms(z[i : i + 1], target[i : i + 1], text_weight[i : i + 1], weights) for i in range(len(z))
-    ]
+    samples = [loss_terms(z[i : i + 1], target[i : i + 1], text_weight[i : i + 1], weights) for i in range(len(z))]
     return LossTerms(*(torch.stack(term).mean() for term in zip(*samples, strict=True)))
 
 
 def _channels(z: Tensor) -> Tensor:
-    """z (B, 1, H, W) as the two channels (1 - z, z)."""
+    """Z (B, 1, H, W) as the two channels (1 - z, z)."""
     return torch.cat([1 - z, z], dim=1)

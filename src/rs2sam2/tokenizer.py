@@ -27,8 +27,10 @@ class Tokenizer:
             WeightsError: if the bytes are no SentencePiece model.
         """
         self.model_proto, self.max_tokens = model_proto, max_tokens
+        self._pieces = sentencepiece.SentencePieceProcessor()
         try:
-            self._pieces = sentencepiece.SentencePieceProcessor(model_proto=model_proto)
+            # Not through the constructor, which takes no bytes for no model at all, and fails only when it is used.
+            self._pieces.LoadFromSerializedProto(model_proto)
         except RuntimeError as error:
             raise WeightsError(f"the tokenizer file is no SentencePiece model ({len(model_proto)} bytes)") from error
 
@@ -82,9 +84,13 @@ class Tokenizer:
         path.write_bytes(self.model_proto)
 
     def _checked(self, expression: str) -> list[int]:
-        if not expression.strip():
-            raise ExpressionError(f"the expression {expression!r} is blank: say what to look for")
+        try:
+            expression.encode()
+        except UnicodeEncodeError as error:
+            raise ExpressionError(f"the expression {expression[:40]!r} is no Unicode text: type it again") from error
         ids = self.encode(expression)
+        if len(ids) == 2:  # the markers alone; Python's idea of blanks has no zero-width characters
+            raise ExpressionError(f"the expression {expression[:40]!r} is blank: say what to look for")
         if len(ids) > self.max_tokens:
             raise ExpressionError(
                 f"the expression has {len(ids)} tokens, the model reads {self.max_tokens}: shorten "

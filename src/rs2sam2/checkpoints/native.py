@@ -1,10 +1,10 @@
 """Our own weight folder: everything that a model needs, and where it came from.
 
-    model.safetensors   weights, float16, under our parameter names
-    config.json         {"format": 1, "model": ModelConfig, "decision": Decision}
-    tokenizer.spm       SentencePiece model
-    provenance.json     source, licence, how it was trained, tool and versions
-    README.md           model card
+model.safetensors   weights, float16, under our parameter names
+config.json         {"format": 1, "model": ModelConfig, "decision": Decision}
+tokenizer.spm       SentencePiece model
+provenance.json     source, licence, how it was trained, tool and versions
+README.md           model card
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -30,6 +30,7 @@ from rs2sam2.tokenizer import Tokenizer
 
 FORMAT = 1
 WEIGHTS, CONFIG, TOKENIZER, PROVENANCE = "model.safetensors", "config.json", "tokenizer.spm", "provenance.json"
+CARD = "README.md"
 SHIPPED = ("nano",)
 
 
@@ -74,9 +75,7 @@ def resolve(name_or_path: str | Path) -> Path:
     return folder
 
 
-def load(
-    name_or_path: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
-) -> Bundle:
+def load(name_or_path: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Bundle:
     """Read a weight folder. Weights come from safetensors only, so no code from the file can run.
 
     Raises:
@@ -95,14 +94,24 @@ def load(
     with torch.device("meta"):
         model = RS2SAM2(config)
     state = _read_weights(folder / WEIGHTS, model, device, dtype)
+    sha256 = file_sha256(folder / WEIGHTS)
+    # A flipped bit in a weight is a weight all the same: only the checksum tells.
+    if provenance.get("sha256", sha256) != sha256:
+        raise WeightsError(f"{folder / WEIGHTS}: damaged, its checksum is not that of {PROVENANCE}; get the file again")
+    tokenizer = Tokenizer.from_file(folder / TOKENIZER, config.union_encoder.max_text_tokens)
+    if tokenizer.vocab_size > config.union_encoder.vocab_size:
+        raise WeightsError(
+            f"{folder / TOKENIZER}: {tokenizer.vocab_size} ids, but the model knows {config.union_encoder.vocab_size}; "
+            "it belongs to other weights"
+        )
     model.load_state_dict(state, assign=True)
     return Bundle(
         model=model.eval().requires_grad_(False),
-        tokenizer=Tokenizer.from_file(folder / TOKENIZER, config.union_encoder.max_text_tokens),
+        tokenizer=tokenizer,
         decision=decision,
         provenance=provenance,
         name=config.name,
-        sha256=file_sha256(folder / WEIGHTS),
+        sha256=sha256,
         license=str(provenance.get("license", "unknown")),
     )
 
@@ -115,7 +124,7 @@ def save(
     provenance: Mapping[str, Any],
     card: str,
 ) -> None:
-    """Write a weight folder; each file appears whole or not at all.
+    """Write a weight folder. All its files are written before the first takes its place: none is left half done.
 
     Raises:
         OutputError: if the folder cannot be written.
@@ -124,19 +133,17 @@ def save(
     settings = {"format": FORMAT, "model": model.config.to_dict(), "decision": asdict(decision)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _whole(folder / WEIGHTS) as path:
-            save_file(state, path, metadata={"format": "pt"})
-        for name, content in (
-            (CONFIG, json.dumps(settings, indent=2) + "\n"),
-            (PROVENANCE, json.dumps({**provenance, "sha256": file_sha256(folder / WEIGHTS)}, indent=2) + "\n"),
-            ("README.md", card),
-        ):
-            with _whole(folder / name) as path:
-                path.write_text(content, encoding="utf-8")
-        with _whole(folder / TOKENIZER) as path:
-            tokenizer.save(path)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot write weights: {error.strerror}") from error
+        with ExitStack() as whole:
+            names = (WEIGHTS, CONFIG, PROVENANCE, CARD, TOKENIZER)
+            paths = {name: whole.enter_context(_whole(folder / name)) for name in names}
+            save_file(state, paths[WEIGHTS], metadata={"format": "pt"})
+            sources = {**provenance, "sha256": file_sha256(paths[WEIGHTS])}
+            paths[CONFIG].write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            paths[PROVENANCE].write_text(json.dumps(sources, indent=2) + "\n", encoding="utf-8")
+            paths[CARD].write_text(card, encoding="utf-8")
+            tokenizer.save(paths[TOKENIZER])
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"{folder}: cannot write weights: {error}") from error
 
 
 def file_sha256(path: Path) -> str:

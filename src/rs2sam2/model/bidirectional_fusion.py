@@ -27,14 +27,14 @@ class BlockAdapter(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(..., dim) -> (..., dim)."""
-        return self.up(F.gelu(self.down(image)))  # type: ignore[no-any-return]
+        return self.up(F.gelu(self.down(image)))
 
 
 class FusionLayer(nn.Module):
     """One block's fusion layer: the change to the image feature, and the text for the next block.
 
-    The image's output layer starts as zero, so that an untrained trunk is SAM 2's. Which parts exist is `config.fusion_layer`:
-    "bi" has all; "uni" leaves the text as it is; "linear" reads no text at all.
+    The image's output layer starts as zero, so that an untrained trunk is SAM 2's. Which parts exist is
+    `config.fusion_layer`: "bi" has all; "uni" leaves the text as it is; "linear" reads no text at all.
     """
 
     def __init__(self, dim: int, config: ModelConfig) -> None:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rs2sam2.model.layers import attend
+
 
 class CrossAttention(nn.Module):
     """MHCA(query, context): softmax(Q K^T / sqrt(d)) V over several heads (Vaswani et al. 2017).
@@ -35,7 +37,7 @@ class CrossAttention(nn.Module):
         q = self._heads(F.linear(query, q_weight, q_bias))  # (B, heads, N, dim / heads)
         k, v = map(self._heads, F.linear(context, kv_weight, kv_bias).chunk(2, dim=-1))
         allowed = None if context_mask is None else context_mask[:, None, None, :]
-        read = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        read = attend(q, k, v, allowed)
         return self.out_proj(torch.flatten(read.transpose(1, 2), 2))
 
     def _heads(self, tokens: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class MaskPromptGenerator(nn.Module):
             cls = self.attended(cls, visual)
         logits = self.mask(visual * self.token(cls))  # (B, N_p, 1)
         side = isqrt(visual.shape[1])
-        return logits.transpose(1, 2).unflatten(-1, (side, side))  # type: ignore[no-any-return]
+        return logits.transpose(1, 2).unflatten(-1, (side, side))
 
     def attended(self, cls: Tensor, visual: Tensor) -> Tensor:
         """V_cls * MHCA(V_cls, V): (B, 1, D)."""

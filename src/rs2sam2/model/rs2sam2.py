@@ -53,9 +53,7 @@ class RS2SAM2(nn.Module):
         self.prompt_encoder = PromptEncoder(c)
         self.mask_decoder = MaskDecoder(c, config.decoder_mlp_dim)
 
-    def forward(
-        self, image: Tensor, union_image: Tensor, input_ids: Tensor, attention_mask: Tensor
-    ) -> RS2SAM2Output:
+    def forward(self, image: Tensor, union_image: Tensor, input_ids: Tensor, attention_mask: Tensor) -> RS2SAM2Output:
         """Find what each sentence means in its image.
 
         Args:

@@ -7,10 +7,9 @@ alternatives for ambiguous clicks (and the fallback among them) are left out; th
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rs2sam2.model.layers import MLP, LayerNorm2d, LearnedToken
+from rs2sam2.model.layers import MLP, LayerNorm2d, LearnedToken, attend
 
 NUM_MASK_TOKENS = 4
 
@@ -42,7 +41,7 @@ class Attention(nn.Module):
             projection(t).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection, t in ((self.q_proj, q), (self.k_proj, k), (self.v_proj, v))
         )
-        return self.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.out_proj(attend(q, k, v).transpose(1, 2).flatten(2))
 
 
 class TwoWayBlock(nn.Module):

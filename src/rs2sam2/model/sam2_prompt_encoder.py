@@ -80,7 +80,7 @@ class PromptEncoder(nn.Module):
 
     def mask(self, mask: Tensor) -> Tensor:
         """A dense prompt (B, 1, 4H, 4W) at four times the map's size -> (B, C, H, W)."""
-        return self.mask_downscaling(mask)  # type: ignore[no-any-return]
+        return self.mask_downscaling(mask)
 
     def no_mask(self, batch: int, height: int, width: int) -> Tensor:
         """The dense prompt that stands for "none": (B, C, height, width)."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rs2sam2.config import HieraConfig, ModelConfig
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
-from rs2sam2.model.layers import MLP
+from rs2sam2.model.layers import MLP, attend
 
 _NORM_EPS = 1e-6
 
@@ -35,7 +35,7 @@ class PatchEmbed(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, S/4, S/4, dim)."""
-        return self.proj(image).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
+        return self.proj(image).permute(0, 2, 3, 1)
 
 
 class WindowAttention(nn.Module):
@@ -54,8 +54,8 @@ class WindowAttention(nn.Module):
             q = _pool(q)
         batch, height, width, _ = q.shape
         q, k, v = (t.flatten(1, 2).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for t in (q, k, v))
-        read = F.scaled_dot_product_attention(q, k, v)  # (B, heads, HW, dim_out / heads)
-        return self.proj(read.transpose(1, 2).reshape(batch, height, width, -1))  # type: ignore[no-any-return]
+        read = attend(q, k, v)  # (B, heads, HW, dim_out / heads)
+        return self.proj(read.transpose(1, 2).reshape(batch, height, width, -1))
 
 
 class Block(nn.Module):
@@ -93,7 +93,7 @@ class Block(nn.Module):
     def _attend(self, image: Tensor) -> Tensor:
         """Attention within windows of `self.window` tokens (the whole map if 0), padded where they do not divide it."""
         if self.window == 0:
-            return self.attn(image)  # type: ignore[no-any-return]
+            return self.attn(image)
         batch, height, width, _ = image.shape
         side = self.window
         padded = F.pad(image, (0, 0, 0, -width % side, 0, -height % side))
@@ -158,9 +158,7 @@ def _blocks(config: ModelConfig) -> list[Block]:
             enters = stage > 0 and position == 0
             window = 0 if len(blocks) in hiera.global_att_blocks else hiera.window_spec[stage - 1 if enters else stage]
             dim = hiera.widths[stage - 1 if enters else stage]
-            blocks.append(
-                Block(dim, hiera.widths[stage], hiera.num_heads * 2**stage, window, config, pools=enters)
-            )
+            blocks.append(Block(dim, hiera.widths[stage], hiera.num_heads * 2**stage, window, config, pools=enters))
     return blocks
 
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rs2sam2.config import PAD_ID, UnionEncoderConfig
+from rs2sam2.model.layers import attend
 
 # The position tables keep two rows that are never read, as fairseq's embeddings do; BEiT-3's weights have them.
 _RESERVED_ROWS = 2
@@ -63,8 +64,8 @@ class SelfAttention(nn.Module):
             projection(x, image_tokens).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        read = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed).transpose(1, 2).flatten(2)
-        return self.out_proj(self.inner_attn_ln(read, image_tokens), image_tokens)  # type: ignore[no-any-return]
+        read = attend(q, k, v, allowed).transpose(1, 2).flatten(2)
+        return self.out_proj(self.inner_attn_ln(read, image_tokens), image_tokens)
 
 
 class FeedForward(nn.Module):
@@ -78,7 +79,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
-        return self.fc2(self.ffn_layernorm(F.gelu(self.fc1(x))))  # type: ignore[no-any-return]
+        return self.fc2(self.ffn_layernorm(F.gelu(self.fc1(x))))
 
 
 class EncoderLayer(nn.Module):
@@ -96,7 +97,7 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor, image_tokens: int, allowed: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
         x = x + self.self_attn(self.self_attn_layer_norm(x, image_tokens), image_tokens, allowed)
-        return x + self.ffn(self.final_layer_norm(x, image_tokens), image_tokens)  # type: ignore[no-any-return]
+        return x + self.ffn(self.final_layer_norm(x, image_tokens), image_tokens)
 
 
 class VisionEmbedding(nn.Module):

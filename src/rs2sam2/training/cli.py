@@ -1,5 +1,6 @@
 """`rs2sam2 train`: Lightning's own command line over our module and data, and the export of weights."""
 
+import warnings
 from collections.abc import Sequence
 
 from lightning.pytorch.cli import LightningCLI
@@ -23,9 +24,9 @@ def main(arguments: Sequence[str]) -> int:
     command, *rest = arguments or ["--help"]
     match command:
         case "fit":
-            LightningCLI(
-                RS2SAM2Module, MixtureDataModule, args=["fit", *rest], save_config_kwargs={"overwrite": True}
-            )
+            # It would rather read sys.argv, which it needs untouched: further processes are started with it.
+            warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+            LightningCLI(RS2SAM2Module, MixtureDataModule, args=["fit", *rest], save_config_kwargs={"overwrite": True})
         case "export":
             export.main(rest)
         case "-h" | "--help":

@@ -1,7 +1,6 @@
 """How long training took, across interruptions and processes."""
 
 from time import monotonic, process_time
-from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -20,7 +19,12 @@ class Clock(pl.Callback):
         self._wall, self._cpu = monotonic(), process_time()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ANN401
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
     ) -> None:
         """Add up, now and then: the sum over processes costs a message."""
         if trainer.global_step % 20 == 0 or trainer.global_step == trainer.max_steps:

@@ -63,8 +63,7 @@ class MixtureDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read the real training split."""
-        processes = self.trainer.world_size if self.trainer else 1
-        length = self.steps * self.groups * processes
+        length = self.steps * self.groups * self._trainer().world_size
         scenes = load_scenes(self.root / "refer", "train")
         annotated = [
             *RRSISD(self.root / "refer", "train"),
@@ -90,10 +89,15 @@ class MixtureDataModule(pl.LightningDataModule):
         return DataLoader(
             self.train_set,
             batch_size=self.groups,
-            sampler=Remaining(self.trainer, len(self.train_set), self.groups),
+            sampler=Remaining(self._trainer(), len(self.train_set), self.groups),
             num_workers=self.workers,
             collate_fn=Collate(tokenizer, self.union_image_size),
         )
+
+    def _trainer(self) -> pl.Trainer:
+        if self.trainer is None:
+            raise ConfigError("the data module has no trainer yet: give it to Trainer.fit")
+        return self.trainer
 
 
 class Remaining(Sampler[int]):

@@ -16,9 +16,10 @@ import yaml
 
 from rs2sam2.checkpoints.native import save
 from rs2sam2.config import Decision
-from rs2sam2.data.vocabulary import ensure_tokenizer
+from rs2sam2.data.vocabulary import ensure_tokenizer, words
 from rs2sam2.errors import WeightsError
-from rs2sam2.training.module import HeadWeights, LossWeights, RS2SAM2Module
+from rs2sam2.losses import LossWeights
+from rs2sam2.training.module import HeadWeights, RS2SAM2Module
 
 PACKAGES = ("rs2sam2", "torch", "lightning", "numpy", "sentencepiece")
 
@@ -54,22 +55,23 @@ def export(recipe: Path, output: Path, checkpoint: Path | None = None) -> None:
     except Exception as error:  # torch raises many types for a damaged or unsafe file
         raise WeightsError(f"{path}: not a checkpoint that can be read safely: {error}") from error
     model_settings = settings["model"]
-    module = RS2SAM2Module(
-        **{**model_settings, "loss": LossWeights(**model_settings["loss"]), "heads": HeadWeights(**model_settings["heads"])}
-    )
+    typed = {"loss": LossWeights(**model_settings["loss"]), "heads": HeadWeights(**model_settings["heads"])}
+    module = RS2SAM2Module(**{**model_settings, **typed})
     module.load_state_dict(state["state_dict"])
     tokenizer = ensure_tokenizer(Path(settings["data"]["tokenizer"]), settings["data"].get("max_text_tokens", 64))
     clock = state["callbacks"]["Clock"]
     provenance = {
         "source": "trained from scratch by this project",
-        "license": "see README.md of this folder",
+        "license": "Apache-2.0",
+        "training_imagery": "OpenAerialMap contributors, terms not confirmed per image; see README.md",
         "languages": ["en"],
+        "vocabulary": words(),
         "recipe": settings,
         "steps": state["global_step"],
         "wall_minutes": round(clock["wall_seconds"] / 60, 1),
         "cpu_minutes": round(clock["cpu_seconds"] / 60, 1),
         "processor": platform.processor() or platform.machine(),
-        "commit": _commit(),
+        "export_commit": _commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "tokenizer_sha256": tokenizer.sha256,
         "date": datetime.now(UTC).date().isoformat(),
@@ -84,4 +86,5 @@ def _commit() -> str:
 
 def _card(provenance: dict[str, Any]) -> str:
     template = (files("rs2sam2.training") / "model_card.md").read_text(encoding="utf-8")
-    return template.replace("{provenance}", json.dumps({k: v for k, v in provenance.items() if k != "recipe"}, indent=2))
+    short = {name: value for name, value in provenance.items() if name not in ("recipe", "vocabulary")}
+    return template.replace("{provenance}", json.dumps(short, indent=2))

@@ -6,15 +6,17 @@ import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.data.mixture import Batch
 from rs2sam2.errors import Rs2Sam2Error
 from rs2sam2.losses import LossWeights, training_loss
+from rs2sam2.model.bidirectional_fusion import FusionLayer
 from rs2sam2.model.rs2sam2 import RS2SAM2, RS2SAM2Output, mask_probability
 from rs2sam2.training.schedule import one_cycle
+from rs2sam2.training.semantic_head import SemanticHead
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,13 @@ class HeadWeights:
         pseudo_mask: cross-entropy and dice of the pseudo-mask itself, at its own size.
         presence: cross-entropy of the object score: does the sentence mean anything here?
         iou: squared error of the predicted IoU, where there is something to find.
+        semantic: see `SemanticHead`.
     """
 
     pseudo_mask: float = 0.0
     presence: float = 0.0
     iou: float = 0.0
+    semantic: float = 0.0
 
 
 class RS2SAM2Module(pl.LightningModule):
@@ -59,6 +63,7 @@ class RS2SAM2Module(pl.LightningModule):
         config = ModelConfig.preset(preset)
         self.config = config if image_size is None else config.replace(image_size=image_size)
         self.model = RS2SAM2(self.config)
+        self.semantic = SemanticHead(self.model) if heads.semantic else None
         self.loss, self.heads = loss, heads
         self.learning_rate, self.weight_decay, self.warmup = learning_rate, weight_decay, warmup
         _freeze_what_no_sentence_reaches(self.model)
@@ -78,6 +83,7 @@ class RS2SAM2Module(pl.LightningModule):
         extra = {
             "pseudo_mask": _pseudo_mask_loss(out.pseudo_mask_logits, target),
             "presence": F.binary_cross_entropy_with_logits(out.object_score_logits.float()[:, 0], present),
+            "semantic": self.semantic(batch.classes) if self.semantic else target.new_zeros(()),
             "iou": (present * (out.predicted_iou.float()[:, 0] - iou) ** 2).mean(),
         }
         total = terms.total + sum(getattr(self.heads, name) * term for name, term in extra.items())
@@ -93,12 +99,12 @@ class RS2SAM2Module(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW; the rate rises, then falls along a cosine over all steps of the run."""
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = [
             {"params": [p for p in trained if p.ndim >= 2], "weight_decay": self.weight_decay},
             {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=(0.9, 0.98), fused=True)
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=(0.9, 0.98))
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = LambdaLR(optimizer, lambda step: one_cycle(step, steps, self.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -124,10 +130,11 @@ def _iou(mask: Tensor, target: Tensor) -> Tensor:
 def _freeze_what_no_sentence_reaches(model: RS2SAM2) -> None:
     """Points, boxes and alternative masks take no part in training by sentences."""
     prompts, decoder = model.prompt_encoder, model.mask_decoder
-    unreached = [prompts.point_embeddings, prompts.not_a_point_embed, *decoder.output_hypernetworks_mlps[1:]]
+    unreached: list[nn.Module] = [prompts.point_embeddings, prompts.not_a_point_embed]
+    unreached += decoder.output_hypernetworks_mlps[1:]
     unreached.append(prompts.no_mask_embed if model.mask_prompt_generator else prompts.mask_downscaling)
-    last_fusion = model.trunk.blocks[-1].fusion
-    if last_fusion is not None and last_fusion.writes_text:  # the text that leaves the last block is not read
-        unreached += [last_fusion.text_out, last_fusion.text_reads_image]
+    fusion = model.trunk.blocks[-1].fusion
+    if isinstance(fusion, FusionLayer) and fusion.writes_text:  # nobody reads the text that leaves the last block
+        unreached += [fusion.text_out, fusion.text_reads_image]
     for module in unreached:
         module.requires_grad_(False)
