@@ -7,12 +7,9 @@ provenance.json     source, licence, how it was trained, tool and versions
 README.md           model card
 """
 
-import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +22,7 @@ from torch import Tensor
 
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
+from rs2sam2.files import file_sha256, whole_file
 from rs2sam2.model.rs2sam2 import RS2SAM2
 from rs2sam2.tokenizer import Tokenizer
 
@@ -135,7 +133,7 @@ def save(
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as whole:
             names = (WEIGHTS, CONFIG, PROVENANCE, CARD, TOKENIZER)
-            paths = {name: whole.enter_context(_whole(folder / name)) for name in names}
+            paths = {name: whole.enter_context(whole_file(folder / name)) for name in names}
             save_file(state, paths[WEIGHTS], metadata={"format": "pt"})
             sources = {**provenance, "sha256": file_sha256(paths[WEIGHTS])}
             paths[CONFIG].write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
@@ -144,12 +142,6 @@ def save(
             tokenizer.save(paths[TOKENIZER])
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{folder}: cannot write weights: {error}") from error
-
-
-def file_sha256(path: Path) -> str:
-    """Checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def mismatch(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str | None:
@@ -191,17 +183,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise WeightsError(f"{path}: expected a JSON object")
     return values
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and vanishes otherwise."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

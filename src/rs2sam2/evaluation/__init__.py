@@ -1,0 +1,1 @@
+"""Measuring: metrics, runs over data sets with the answers that users get, tables and pictures made from them."""

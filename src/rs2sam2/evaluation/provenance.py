@@ -1,0 +1,69 @@
+"""What a figure needs to be made again: command, commit, versions, machine, weights, data."""
+
+import platform
+import shlex
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PACKAGES = (
+    "rs2sam2",
+    "torch",
+    "numpy",
+    "pillow",
+    "scipy",
+    "sentencepiece",
+    "safetensors",
+    "torchmetrics",
+    "pycocotools",
+    "rasterio",
+)
+
+
+def run_record(arguments: Sequence[str], seed: int, device: str) -> dict[str, Any]:
+    """The run, as far as weights and data do not say it.
+
+    Args:
+        arguments: of `rs2sam2 evaluate`.
+        seed: of all choices.
+        device: that the model runs on.
+    """
+    return {
+        "command": shlex.join(["rs2sam2", "evaluate", *arguments]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **_commit(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "torch_threads": torch.get_num_threads(),
+        "device": device,
+        "seed": seed,
+    }
+
+
+def _commit() -> dict[str, Any]:
+    """Commit of the checkout that this file is part of, and whether it has changes; None where it is in none."""
+    folder = Path(__file__).parent
+    commit = _git(folder, "rev-parse", "HEAD") if _git(folder, "ls-files", Path(__file__).name) else None
+    changed = None if commit is None else bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    return {"commit": commit, "uncommitted_changes": changed}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
