@@ -284,7 +284,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "union_encoder": UnionEncoderConfig(
             embed_dim=192, depth=5, num_heads=6, ffn_dim=768, vocab_size=4096, max_text_tokens=64
         ),
-        "image_size": 384,
+        "image_size": 256,
         "width": 128,
         "decoder_mlp_dim": 512,
         "fusion_heads": 2,

@@ -36,7 +36,7 @@ def _mixture(weights: MixtureWeights, paste_share: float = 0.0, seed: int = 1) -
         [_ground()],
         [],
         weights,
-        [(0, 64), (6, 96)],
+        [(0, 128), (6, 160)],
         group_size=4,
         length=12,
         seed=seed,
@@ -59,7 +59,7 @@ def test_an_item_depends_on_seed_and_index_alone(weights):
 def test_sizes_change_on_schedule_and_groups_are_full():
     mixture = _mixture(MixtureWeights(0.5, 0.5, 0))
     for index in range(12):
-        side = 64 if index < 6 else 96
+        side = 128 if index < 6 else 160
         group = mixture[index]
         assert group.image.shape == (side, side, 3)
         assert [mask.shape for _, mask in group.said] == [(side, side)] * 4
@@ -107,11 +107,11 @@ def test_light_changes_little():
 
 
 def test_a_batch_fits_the_model():
-    config = ModelConfig.preset("nano").replace(image_size=64)
+    config = ModelConfig.preset("nano").replace(image_size=128)
     collate = Collate(Tokenizer.from_file(SMALL_TOKENIZER, 64), config.union_encoder.image_size)
     mixture = _mixture(MixtureWeights(0.5, 0.5, 0))
     batch = collate([mixture[0], mixture[1]])
-    assert batch.image.shape == (8, 3, 64, 64) and batch.mask.shape == (8, 64, 64)
+    assert batch.image.shape == (8, 3, 128, 128) and batch.mask.shape == (8, 128, 128)
     with torch.no_grad():
         out = RS2SAM2(config)(batch.image, batch.union_image, batch.input_ids, batch.attention_mask)
-    assert out.mask_logits.shape == (8, 1, 16, 16)
+    assert out.mask_logits.shape == (8, 1, 32, 32)

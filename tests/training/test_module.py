@@ -1,5 +1,6 @@
 """The training step, its schedule, and what of the model takes part."""
 
+from itertools import pairwise
 from math import isclose
 
 import pytest
@@ -79,8 +80,8 @@ def test_a_loss_that_is_no_number_names_the_sentences():
 def test_schedule_rises_once_and_falls_to_zero():
     rates = [one_cycle(step, 200, 0.05) for step in range(201)]
     assert rates[0] == pytest.approx(0.1) and rates[9] == 1.0 and rates[200] == pytest.approx(0.0)
-    assert all(earlier <= later for earlier, later in zip(rates[:10], rates[1:10], strict=False))
-    assert all(earlier >= later for earlier, later in zip(rates[10:], rates[11:], strict=False))
+    assert all(earlier <= later for earlier, later in pairwise(rates[:10]))
+    assert all(earlier >= later for earlier, later in pairwise(rates[10:]))
 
 
 def test_class_heads_are_no_part_of_the_model():

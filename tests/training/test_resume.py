@@ -20,7 +20,7 @@ def _recipe(root: Path, tmp_path: Path, name: str) -> Path:
             callback["init_args"] |= {"dirpath": str(run), "every_n_train_steps": 2, "save_top_k": -1}
             callback["init_args"]["filename"] = "{step}"
     recipe["data"] |= {"root": str(root), "tokenizer": str(tmp_path / "tokenizer.spm"), "steps": 4, "groups": 1}
-    recipe["data"] |= {"sizes": [[0.0, 64], [0.5, 96]], "group_size": 2}
+    recipe["data"] |= {"sizes": [[0.0, 128], [0.5, 160]], "group_size": 2}
     path = tmp_path / f"{name}.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
     return path

@@ -131,7 +131,7 @@ class Mixture(Dataset[Group]):
         return self._annotated_group(rng, size)
 
     def _real_cut(self, rng: np.random.Generator, size: int) -> Scene:
-        """A square window of real ground, mostly around a thing, turned and scaled; now and then roofs are pasted in."""
+        """A square window of real ground, mostly around a thing, turned and scaled, now and then with pasted roofs."""
         scene = self._drawn_scene(rng)
         height, width = scene.labels.shape
         side = int(rng.integers(min(SMALLEST_WINDOW, height, width), min(height, width) + 1))
@@ -189,7 +189,8 @@ class Collate:
 
 def class_map(scene: Scene) -> NDArray[np.uint8]:
     """(H, W): 0 for background, k + 1 where a thing of `CATEGORIES[k]` is seen."""
-    return np.array([0, *(1 + CATEGORIES.index(thing.category) for thing in scene.things)], dtype=np.uint8)[scene.labels]
+    classes = [0, *(1 + CATEGORIES.index(thing.category) for thing in scene.things)]
+    return np.array(classes, dtype=np.uint8)[scene.labels]
 
 
 def photometric(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from math import pi
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,23 @@ def attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None = None) -> Te
         with torch.autocast("cpu", enabled=False):
             return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=allowed).to(q.dtype)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+
+
+def sine_positions(rows: int, columns: int, dim: int) -> Tensor:
+    """(rows, columns, dim): sines and cosines of both coordinates, from half a wave over the image to one in two cells.
+
+    A start for learned position tables: a model that begins without weights can tell left from right at once.
+    """
+    count = dim // 4
+    y = _waves(rows, count)[:, None].expand(-1, columns, -1)
+    x = _waves(columns, count)[None].expand(rows, -1, -1)
+    return F.pad(torch.cat([y, x], dim=-1), (0, dim - 4 * count))
+
+
+def _waves(cells: int, count: int) -> Tensor:
+    frequencies = pi / 2 * (2 * cells) ** (torch.arange(count) / max(1, count - 1))
+    angles = ((torch.arange(cells) + 0.5) / cells)[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)  # (cells, 2 count)
 
 
 class MLP(nn.Module):

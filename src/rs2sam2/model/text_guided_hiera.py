@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rs2sam2.config import HieraConfig, ModelConfig
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
-from rs2sam2.model.layers import MLP, attend
+from rs2sam2.model.layers import MLP, attend, sine_positions
 
 _NORM_EPS = 1e-6
 
@@ -113,7 +113,8 @@ class TextGuidedHiera(nn.Module):
         super().__init__()
         hiera = config.hiera
         self.patch_embed = PatchEmbed(hiera.embed_dim)
-        self.pos_embed = nn.Parameter(torch.zeros(1, hiera.embed_dim, *hiera.window_pos_embed_bkg_spatial_size))
+        background = sine_positions(*hiera.window_pos_embed_bkg_spatial_size, hiera.embed_dim)
+        self.pos_embed = nn.Parameter(background.permute(2, 0, 1)[None].contiguous())
         self.pos_embed_window = nn.Parameter(
             torch.zeros(1, hiera.embed_dim, hiera.window_spec[0], hiera.window_spec[0])
         )

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rs2sam2.config import PAD_ID, UnionEncoderConfig
-from rs2sam2.model.layers import attend
+from rs2sam2.model.layers import attend, sine_positions
 
 # The position tables keep two rows that are never read, as fairseq's embeddings do; BEiT-3's weights have them.
 _RESERVED_ROWS = 2
@@ -128,6 +128,8 @@ class UnionEncoder(nn.Module):
         self.layer_norm = _norm(dim)
         for table in (self.text_embed, self.vision_positions, self.text_positions):
             nn.init.normal_(table.weight, std=0.02)
+        with torch.no_grad():
+            self.vision_positions.weight[_RESERVED_ROWS + 1 :] = sine_positions(config.grid, config.grid, dim).flatten(0, 1)
 
     def forward(self, image: Tensor, input_ids: Tensor, attention_mask: Tensor) -> UnionFeatures:
         """Read an image and a sentence together.

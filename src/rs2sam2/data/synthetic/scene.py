@@ -10,6 +10,7 @@ from rs2sam2.data.synthetic import sensor
 from rs2sam2.data.synthetic.canvas import Canvas
 from rs2sam2.data.synthetic.sprite import Light
 from rs2sam2.data.synthetic.worlds import WORLDS
+from rs2sam2.errors import DataError
 
 CATEGORIES: Final = (
     "building",
@@ -23,6 +24,10 @@ CATEGORIES: Final = (
 )
 
 
+SMALLEST = 96
+"""Side of the smallest picture worth rendering, in pixels: in smaller ones no thing is large enough to be meant."""
+
+
 def render_scene(rng: np.random.Generator, size: int = 512) -> Scene:
     """Draw an aerial photograph, seen from straight above, with what is in it.
 
@@ -34,7 +39,12 @@ def render_scene(rng: np.random.Generator, size: int = 512) -> Scene:
         A scene with (size, size, 3) uint8 RGB pixels, an instance map of what is visible of each thing, 1 to about 14
         things (none is named that is smaller than 0.12 % of the picture or less than 60 % visible) and every
         category of `CATEGORIES` that is not in it as `absent`.
+
+    Raises:
+        DataError: if `size` is below `SMALLEST`.
     """
+    if size < SMALLEST:
+        raise DataError(f"a scene of {size} pixels a side shows nothing: render at least {SMALLEST}")
     weights = np.array([world.weight for world in WORLDS])
     while True:
         world = WORLDS[int(rng.choice(len(WORLDS), p=weights / weights.sum()))]

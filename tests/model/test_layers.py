@@ -1,0 +1,48 @@
+"""Attention is the same function in training and in use, at either precision."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rs2sam2.model.layers import attend, sine_positions
+from tiny import relative_error
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("autocast", [False, True], ids=["plain", "autocast"])
+def test_attend_is_attention(dtype: torch.dtype, trains: bool, autocast: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 3, n, 8, generator=draw) for n in (5, 7, 7))
+    allowed = torch.rand(2, 1, 1, 7, generator=draw) < 0.6
+    allowed[..., 0] = True
+    expected = ((q @ k.mT / 8**0.5).masked_fill(~allowed, -torch.inf)).softmax(-1) @ v
+
+    given = q.to(dtype, copy=True).requires_grad_(trains)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        found = attend(given, k.to(dtype), v.to(dtype), allowed)
+    exact = dtype == torch.float32 and not autocast
+    assert exact <= (found.dtype == torch.float32)
+    assert relative_error(found.detach().float(), expected) < (1e-6 if exact else 2e-2)
+    if trains:
+        found.float().square().sum().backward()
+        reference = q.clone().requires_grad_()
+        F.scaled_dot_product_attention(reference, k, v, attn_mask=allowed).square().sum().backward()
+        assert given.grad is not None
+        assert given.grad.dtype == dtype
+        assert reference.grad is not None
+        assert relative_error(given.grad.float(), reference.grad) < (1e-5 if exact else 5e-2)
+
+
+@pytest.mark.parametrize(("rows", "columns", "dim"), [(7, 7, 32), (14, 14, 192), (3, 5, 18)])
+def test_sine_positions_tell_every_cell_from_every_other(rows: int, columns: int, dim: int) -> None:
+    table = sine_positions(rows, columns, dim)
+    assert table.shape == (rows, columns, dim)
+    assert table.abs().max() <= 1
+    cells = table.flatten(0, 1)
+    apart = torch.cdist(cells, cells) + 9 * torch.eye(len(cells))
+    assert apart.min() > 0.1
+    # The slowest sine of the columns rises all the way: one weight tells left from right, in every row.
+    slowest = table[..., 2 * (dim // 4)]
+    assert (slowest.diff(dim=1) > 0).all()
+    assert torch.equal(slowest, slowest[:1].expand(rows, -1))
