@@ -39,10 +39,9 @@ def folder(tmp_path: Path, scene: Path) -> Path:
     return tmp_path
 
 
-def written_by(command: str) -> list[str]:
-    """Files that a command line says it writes."""
-    words = shlex.split(command)
-    return [value for option, value in itertools.pairwise(words) if option in ("-o", "--output", "--overlay")]
+def written_by(command: str, *options: str) -> list[str]:
+    """Files that a command line says it writes with these options."""
+    return [value for option, value in itertools.pairwise(shlex.split(command)) if option in options]
 
 
 @pytest.mark.parametrize("script", marked("bash"))
@@ -52,13 +51,15 @@ def test_commands(script: str, folder: Path) -> None:
         ["bash", "-euc", script], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    promised = [name for line in script.splitlines() for name in written_by(line)]
-    assert promised, "a tested command names what it writes"
-    for name in promised:
-        assert (folder / name).stat().st_size > 0
-        if name.endswith(".png"):
-            with Image.open(folder / name) as picture, Image.open(folder / SCENE) as original:
-                assert picture.size == original.size
+    masks = [name for line in script.splitlines() for name in written_by(line, "-o", "--output")]
+    pictures = [name for line in script.splitlines() for name in written_by(line, "--overlay")]
+    assert masks and pictures, "a tested command names what it writes"
+    for name in masks:
+        with Image.open(folder / name) as mask, Image.open(folder / SCENE) as original:
+            assert mask.size == original.size
+    for name in pictures:  # the scene with a caption below it
+        with Image.open(folder / name) as picture:
+            assert picture.size[1] > picture.size[0]
 
 
 @pytest.mark.parametrize("script", marked("python"))

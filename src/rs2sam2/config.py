@@ -280,9 +280,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "union_encoder": _BEIT3_BASE,
     },
     "nano": {
-        "hiera": HieraConfig(32, 1, (1, 2, 4, 2), (4, 6), (8, 4, 16, 8)),
+        "hiera": HieraConfig(32, 1, (1, 2, 3, 1), (4, 5), (8, 4, 8, 4)),
         "union_encoder": UnionEncoderConfig(
-            embed_dim=192, depth=5, num_heads=6, ffn_dim=768, vocab_size=4096, max_text_tokens=64
+            embed_dim=128, depth=4, num_heads=4, ffn_dim=512, image_size=160, vocab_size=4096, max_text_tokens=64
         ),
         "image_size": 256,
         "width": 128,

@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rs2sam2.data.expressions import make_expressions
+from rs2sam2.data.expressions import Expression, make_expressions
 from rs2sam2.data.paste import paste_roofs
 from rs2sam2.data.rrsisd import Sample
 from rs2sam2.data.scene import Scene
@@ -27,6 +27,7 @@ from rs2sam2.tokenizer import Tokenizer
 T = TypeVar("T")
 MOST_ATTEMPTS = 8
 UNKNOWN = 255
+EASY_KINDS = frozenset({"position", "class+position", "class", "colour", "size", "group all", "group side"})
 SMALLEST_WINDOW = 352
 
 
@@ -89,6 +90,8 @@ class Mixture(Dataset[Group]):
         seed: of everything.
         absent_share: chance that an expression means nothing in its scene.
         paste_share: chance that roofs are pasted into a real cut.
+        easy_until: before this item, made expressions are of `EASY_KINDS` alone: place and class are learnt from them
+            much sooner than from the whole language.
     """
 
     def __init__(
@@ -103,13 +106,14 @@ class Mixture(Dataset[Group]):
         seed: int,
         absent_share: float,
         paste_share: float,
+        easy_until: int = 0,
     ) -> None:
         self.scenes = scenes
         self.annotated: list[list[Sample]] = list(_by_image(annotated).values())
         self.shares = np.array([weights.rendered, weights.real, weights.annotated], dtype=float)
         self.shares /= self.shares.sum()
         self.sizes, self.group_size, self.length, self.seed = sizes, group_size, length, seed
-        self.absent_share, self.paste_share = absent_share, paste_share
+        self.absent_share, self.paste_share, self.easy_until = absent_share, paste_share, easy_until
 
     def __len__(self) -> int:
         """Number of groups."""
@@ -117,6 +121,8 @@ class Mixture(Dataset[Group]):
 
     def __getitem__(self, index: int) -> Group:
         """Group `index`: always `group_size` things are said, some of them twice if there is little to say."""
+        if not 0 <= index < self.length:
+            raise IndexError(index)
         rng = np.random.default_rng([self.seed, index])
         size = next(size for start, size in reversed(self.sizes) if start <= index)
         source = rng.choice(3, p=self.shares)
@@ -124,11 +130,16 @@ class Mixture(Dataset[Group]):
             if source == 2:
                 return self._annotated_group(rng, size)
             scene = self._real_cut(rng, size) if source == 1 else render_scene(rng, size)
-            made = make_expressions(scene, rng, self.group_size, absent_share=self.absent_share)
-            if made:
+            if made := self._said_of(scene, rng, easy=index < self.easy_until):
                 said = [(expression.text, scene.mask(expression.targets)) for expression in made]
                 return Group(photometric(scene.image, rng), class_map(scene), _cycled(said, self.group_size))
         return self._annotated_group(rng, size)
+
+    def _said_of(self, scene: Scene, rng: np.random.Generator, *, easy: bool) -> list[Expression]:
+        if not easy:
+            return make_expressions(scene, rng, self.group_size, absent_share=self.absent_share)
+        made = make_expressions(scene, rng, 3 * self.group_size, absent_share=self.absent_share / 4)
+        return [expression for expression in made if expression.kind in EASY_KINDS][: self.group_size]
 
     def _real_cut(self, rng: np.random.Generator, size: int) -> Scene:
         """A square window of real ground, mostly around a thing, turned and scaled, now and then with pasted roofs."""

@@ -29,6 +29,7 @@ class MixtureDataModule(pl.LightningDataModule):
         mixture: how sources are mixed.
         absent_share: chance that a sentence means nothing in its scene.
         paste_share: chance that roofs are pasted into a real cut.
+        easy_share: share of the run that begins with easy expressions (see `Mixture`).
         workers: processes that prepare samples; 0 prepares them in the training process.
         seed: of all samples.
     """
@@ -42,10 +43,11 @@ class MixtureDataModule(pl.LightningDataModule):
         mixture: MixtureWeights,
         groups: int = 2,
         group_size: int = 4,
-        union_image_size: int = 224,
+        union_image_size: int = 160,
         max_text_tokens: int = 64,
         absent_share: float = 0.2,
         paste_share: float = 0.3,
+        easy_share: float = 0.0,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -55,7 +57,8 @@ class MixtureDataModule(pl.LightningDataModule):
         self.root, self.tokenizer_path = root, tokenizer
         self.steps, self.sizes, self.mixture, self.groups, self.group_size = steps, sizes, mixture, groups, group_size
         self.union_image_size, self.max_text_tokens = union_image_size, max_text_tokens
-        self.absent_share, self.paste_share, self.workers, self.seed = absent_share, paste_share, workers, seed
+        self.absent_share, self.paste_share, self.easy_share = absent_share, paste_share, easy_share
+        self.workers, self.seed = workers, seed
 
     def prepare_data(self) -> None:
         """Train the tokeniser if there is none yet."""
@@ -80,6 +83,7 @@ class MixtureDataModule(pl.LightningDataModule):
             seed=self.seed,
             absent_share=self.absent_share,
             paste_share=self.paste_share,
+            easy_until=round(self.easy_share * length),
         )
         rank_zero_info(f"{len(scenes)} real scenes, {len(annotated)} annotated sentences, {length} groups")
 
