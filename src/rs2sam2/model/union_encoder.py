@@ -129,7 +129,9 @@ class UnionEncoder(nn.Module):
         for table in (self.text_embed, self.vision_positions, self.text_positions):
             nn.init.normal_(table.weight, std=0.02)
         with torch.no_grad():
-            self.vision_positions.weight[_RESERVED_ROWS + 1 :] = sine_positions(config.grid, config.grid, dim).flatten(0, 1)
+            self.vision_positions.weight[_RESERVED_ROWS + 1 :] = sine_positions(config.grid, config.grid, dim).flatten(
+                0, 1
+            )
 
     def forward(self, image: Tensor, input_ids: Tensor, attention_mask: Tensor) -> UnionFeatures:
         """Read an image and a sentence together.
