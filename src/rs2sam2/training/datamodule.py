@@ -66,7 +66,8 @@ class MixtureDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read the real training split."""
-        length = self.steps * self.groups * self._trainer().world_size
+        per_step = self.groups * self._trainer().world_size
+        length = self.steps * per_step
         scenes = load_scenes(self.root / "refer", "train")
         annotated = [
             *RRSISD(self.root / "refer", "train"),
@@ -77,13 +78,13 @@ class MixtureDataModule(pl.LightningDataModule):
             scenes,
             annotated,
             self.mixture,
-            [(round(share * length), side) for share, side in self.sizes],
+            [(round(share * self.steps) * per_step, side) for share, side in self.sizes],
             group_size=self.group_size,
             length=length,
             seed=self.seed,
             absent_share=self.absent_share,
             paste_share=self.paste_share,
-            easy_until=round(self.easy_share * length),
+            easy_until=round(self.easy_share * self.steps) * per_step,
         )
         rank_zero_info(f"{len(scenes)} real scenes, {len(annotated)} annotated sentences, {length} groups")
 
