@@ -18,6 +18,7 @@ from rs2sam2.data.synthetic.colours import AIRCRAFT, BOXES, CARS, COURTS, HULLS,
 from rs2sam2.data.synthetic.sprite import Light, Pose, Sprite, rectangle
 from rs2sam2.data.synthetic.tanks_pools import storage_tank
 from rs2sam2.data.synthetic.worlds import WORLDS
+from rs2sam2.errors import DataError
 
 LIGHT = Light(azimuth=0.0, reach=0.5, contrast=0.15, darkness=0.5)
 
@@ -47,7 +48,7 @@ def test_same_generator_same_scene():
     assert not np.array_equal(first.image, other.image)
 
 
-@pytest.mark.parametrize("size", [64, 161, 384])
+@pytest.mark.parametrize("size", [96, 161, 384])
 def test_shapes_and_types(size):
     scene = render_scene(np.random.default_rng(1), size)
     assert scene.image.shape == (size, size, 3)
@@ -271,3 +272,8 @@ def test_written_sheets(tmp_path):
     for name in ("scenes.png", "expressions.png", "crops.png"):
         with Image.open(tmp_path / "sheets" / name) as page:
             assert page.width > 100
+
+
+def test_a_picture_too_small_for_things_is_refused():
+    with pytest.raises(DataError, match="95 pixels"):
+        render_scene(np.random.default_rng(0), 95)

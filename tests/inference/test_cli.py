@@ -312,7 +312,8 @@ def test_other_parts_are_imported_when_they_are_called(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "rs2sam2.training.cli", part)
     monkeypatch.setattr(sys, "argv", ["rs2sam2", "train", "fit"])
     assert main(["train", "fit", "--config", "a.yaml", "-o", "x", "--help"]) == 3
-    assert called == [(["fit", "--config", "a.yaml", "-o", "x", "--help"], ["rs2sam2 train"])]
+    # sys.argv stays as it was: further processes of a training run are started with it.
+    assert called == [(["fit", "--config", "a.yaml", "-o", "x", "--help"], ["rs2sam2", "train", "fit"])]
 
 
 def test_a_part_without_its_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ def _batch(count: int = 3, seed: int = 0) -> Batch:
     mask[1, 30:50, 20:60] = 1  # the third sentence means nothing
     return Batch(
         image=torch.randn(count, 3, SIDE, SIDE, generator=generator),
-        union_image=torch.randn(count, 3, 224, 224, generator=generator),
+        union_image=torch.randn(count, 3, 160, 160, generator=generator),
         input_ids=torch.randint(4, 4000, (count, 7), generator=generator),
         attention_mask=torch.ones(count, 7, dtype=torch.bool),
         mask=mask,
