@@ -11,7 +11,7 @@ from rs2sam2.training.datamodule import MixtureDataModule, Remaining
 
 
 def _module(root, trainer, sizes):
-    module = MixtureDataModule(root, root / "t.spm", 7, sizes, MixtureWeights(), groups=3, easy_share=0.5)
+    module = MixtureDataModule(root, root / "t.spm", 7, sizes, MixtureWeights(), groups=3, easy=(0.2, 0.5))
     module.trainer = trainer
     return module
 
@@ -22,7 +22,7 @@ def test_image_size_changes_between_steps_only(tmp_path):
     module.setup("fit")
     assert len(module.train_set) == 7 * 3 * 2
     assert all(start % (3 * 2) == 0 for start, _ in module.train_set.sizes)
-    assert module.train_set.easy_until % (3 * 2) == 0
+    assert module.train_set.easy == (8, 21)
 
 
 @pytest.mark.parametrize("step", [0, 4])

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rs2sam2.data.scene import Scene
 
-SEED = 9
+SEED = 88
 SIZE = 512
 _EXPRESSIONS = 40
 

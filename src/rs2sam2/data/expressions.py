@@ -35,6 +35,8 @@ OTHER_COLOURS = {"white": 2.0, "red": 1, "blue": 1, "green": 1, "orange": 0.5, "
 # A target has to be seen: this share of the image's pixels, and of the thing unless the part that is left is large.
 LEAST_SHARE = 0.0006
 LEAST_SEEN = 0.6
+# The forms of plain language, and how often each is drawn.
+PLAIN_FORMS = {"extreme": 4.0, "nearest corner": 4.0, "colour": 2.0}
 ABSENT_OBJECT_SHARE = 0.35
 ABSENT_GROUP_SHARE = 0.1
 # Limits that keep scenes with little to say quick.
@@ -62,7 +64,13 @@ class Expression:
 
 
 def make_expressions(
-    scene: Scene, rng: np.random.Generator, count: int, group_share: float = 0.12, absent_share: float = 0.2
+    scene: Scene,
+    rng: np.random.Generator,
+    count: int,
+    group_share: float = 0.12,
+    absent_share: float = 0.2,
+    *,
+    plain: bool = False,
 ) -> list[Expression]:
     """Draw expressions that are true of a scene.
 
@@ -72,11 +80,12 @@ def make_expressions(
         count: most expressions to return; fewer come back from scenes with little to say.
         group_share: chance for each to mean a group.
         absent_share: chance for each to mean nothing in the scene.
+        plain: only extremes, colours and the like, each always in the same words (`PLAIN_FORMS`).
 
     Returns:
         Expressions with distinct texts, with different targets as far as possible.
     """
-    maker = _Maker(scene, rng)
+    maker = _Maker(scene, rng, plain)
     made: dict[str, Expression] = {}
     for _ in range(count):
         draw = rng.random()
@@ -94,13 +103,14 @@ def make_expressions(
 class _Maker:
     """Expressions of one scene; remembers what was listed and which targets were used."""
 
-    def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
+    def __init__(self, scene: Scene, rng: np.random.Generator, plain: bool) -> None:
         self._scene = scene
         self._rng = rng
+        self._forms = PLAIN_FORMS if plain else SINGLE_FORMS
         self._attributes = Attributes(scene)
         things, shown = scene.things, self._attributes.shown
         self.classes = sorted({things[index].category for index in shown})
-        self._wording = Wording(rng, ambiguous_names(self.classes))
+        self._wording = Wording(rng, ambiguous_names(self.classes), plain=plain)
         least = LEAST_SHARE * scene.labels.size
         area, full = self._attributes.seen_area, self._attributes.whole_area
         self._targets = frozenset(
@@ -110,7 +120,7 @@ class _Maker:
 
     def single(self) -> Expression | None:
         """An expression of one thing."""
-        claim = self._drawn(self.classes, SINGLE_FORMS, self._means_one)
+        claim = self._drawn(self.classes, self._forms, self._means_one)
         if claim is None:
             return None
         self._used |= claim.fit.certain
@@ -123,7 +133,7 @@ class _Maker:
 
     def absent(self) -> Expression | None:
         """An expression that means nothing here."""
-        forms = GROUP_FORMS if self._rng.random() < ABSENT_GROUP_SHARE else SINGLE_FORMS
+        forms = GROUP_FORMS if self._rng.random() < ABSENT_GROUP_SHARE else self._forms
         unseen = not self.classes or self._rng.random() < ABSENT_OBJECT_SHARE
         claim = self._drawn([self._absent_noun()] if unseen else self.classes, forms, _means_nothing)
         if claim is None:

@@ -6,7 +6,7 @@ Item i depends on the seed and i alone; training that resumes goes on with the s
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -16,10 +16,10 @@ from PIL import Image, ImageEnhance
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rs2sam2.data.expressions import Expression, make_expressions
+from rs2sam2.data.expressions import make_expressions
 from rs2sam2.data.paste import paste_roofs
 from rs2sam2.data.rrsisd import Sample
-from rs2sam2.data.scene import Scene
+from rs2sam2.data.scene import BACKGROUND, Scene
 from rs2sam2.data.synthetic import CATEGORIES, render_scene
 from rs2sam2.preprocess import normalised
 from rs2sam2.tokenizer import Tokenizer
@@ -27,7 +27,9 @@ from rs2sam2.tokenizer import Tokenizer
 T = TypeVar("T")
 MOST_ATTEMPTS = 8
 UNKNOWN = 255
-EASY_KINDS = frozenset({"position", "class+position", "class", "colour", "size", "group all", "group side"})
+EASY_THINGS = (3, 6)
+EASY_LEAST_SAID = 2
+EASY_LEAST_SHARE = 0.005
 SMALLEST_WINDOW = 352
 
 
@@ -90,8 +92,9 @@ class Mixture(Dataset[Group]):
         seed: of everything.
         absent_share: chance that an expression means nothing in its scene.
         paste_share: chance that roofs are pasted into a real cut.
-        easy_until: before this item, made expressions are of `EASY_KINDS` alone: place and class are learnt from them
-            much sooner than from the whole language.
+        easy: from the first of these items on, easy groups become fewer, and from the second on there are none. An
+            easy group shows a few real things on a blank or faded ground and says plain things of them. Words come to
+            mean places within thousands of such groups; from the whole language and whole scenes alone they do not.
     """
 
     def __init__(
@@ -106,14 +109,14 @@ class Mixture(Dataset[Group]):
         seed: int,
         absent_share: float,
         paste_share: float,
-        easy_until: int = 0,
+        easy: tuple[int, int] = (0, 0),
     ) -> None:
         self.scenes = scenes
         self.annotated: list[list[Sample]] = list(_by_image(annotated).values())
         self.shares = np.array([weights.rendered, weights.real, weights.annotated], dtype=float)
         self.shares /= self.shares.sum()
         self.sizes, self.group_size, self.length, self.seed = sizes, group_size, length, seed
-        self.absent_share, self.paste_share, self.easy_until = absent_share, paste_share, easy_until
+        self.absent_share, self.paste_share, self.easy = absent_share, paste_share, easy
 
     def __len__(self) -> int:
         """Number of groups."""
@@ -125,21 +128,28 @@ class Mixture(Dataset[Group]):
             raise IndexError(index)
         rng = np.random.default_rng([self.seed, index])
         size = next(size for start, size in reversed(self.sizes) if start <= index)
-        source = rng.choice(3, p=self.shares)
+        easy = rng.random() < self._easy_share(index)
+        source = 1 if easy else rng.choice(3, p=self.shares)
         for _ in range(MOST_ATTEMPTS):
             if source == 2:
                 return self._annotated_group(rng, size)
             scene = self._real_cut(rng, size) if source == 1 else render_scene(rng, size)
-            if made := self._said_of(scene, rng, easy=index < self.easy_until):
+            if easy:
+                scene = faded(scene, rng) if rng.random() < index / self.easy[1] else sparse(scene, rng)
+                if not scene.labels.any():
+                    continue
+                made = make_expressions(scene, rng, self.group_size, 0.0, self.absent_share / 4, plain=True)
+            else:
+                made = make_expressions(scene, rng, self.group_size, absent_share=self.absent_share)
+            if len(made) >= (EASY_LEAST_SAID if easy else 1):
                 said = [(expression.text, scene.mask(expression.targets)) for expression in made]
                 return Group(photometric(scene.image, rng), class_map(scene), _cycled(said, self.group_size))
         return self._annotated_group(rng, size)
 
-    def _said_of(self, scene: Scene, rng: np.random.Generator, *, easy: bool) -> list[Expression]:
-        if not easy:
-            return make_expressions(scene, rng, self.group_size, absent_share=self.absent_share)
-        made = make_expressions(scene, rng, 3 * self.group_size, absent_share=self.absent_share / 4)
-        return [expression for expression in made if expression.kind in EASY_KINDS][: self.group_size]
+    def _easy_share(self, index: int) -> float:
+        """1 until the first mark, then falling along a line to 0 at the second."""
+        first, second = self.easy
+        return float(np.clip((second - index) / max(1, second - first), 0.0, 1.0))
 
     def _real_cut(self, rng: np.random.Generator, size: int) -> Scene:
         """A square window of real ground, mostly around a thing, turned and scaled, now and then with pasted roofs."""
@@ -202,6 +212,32 @@ def class_map(scene: Scene) -> NDArray[np.uint8]:
     """(H, W): 0 for background, k + 1 where a thing of `CATEGORIES[k]` is seen."""
     classes = [0, *(1 + CATEGORIES.index(thing.category) for thing in scene.things)]
     return np.array(classes, dtype=np.uint8)[scene.labels]
+
+
+def sparse(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Some of the larger things alone, on a blank ground; none if there are too few to tell apart."""
+    large = np.flatnonzero(scene.areas() > EASY_LEAST_SHARE * scene.labels.size)
+    least, most = EASY_THINGS
+    kept = rng.permutation(large)[: rng.integers(least, most + 1) if large.size >= least else 0]
+    labels = np.where(np.isin(scene.labels, kept + 1), scene.labels, 0).astype(np.uint16)
+    return _with_ground(replace(scene, labels=labels), 0.0)
+
+
+def faded(scene: Scene, rng: np.random.Generator) -> Scene:
+    """All things, on a ground of less contrast."""
+    return _with_ground(scene, float(rng.random()))
+
+
+def _with_ground(scene: Scene, contrast: float) -> Scene:
+    """Shrink the ground's contrast around its mean to this share; 0 leaves it blank."""
+    ground = scene.labels == BACKGROUND
+    if not ground.any():
+        return scene
+    image = scene.image.copy()
+    pixels = image[ground].astype(np.float32)
+    mean = pixels.mean()
+    image[ground] = mean + contrast * (pixels - mean)
+    return replace(scene, image=image)
 
 
 def photometric(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -109,10 +109,16 @@ _NEAR_CENTRE = (
 class Wording:
     """Words for the claims about one scene."""
 
-    def __init__(self, rng: np.random.Generator, ambiguous: frozenset[str] = frozenset()) -> None:
-        """Draw from `rng`; names in `ambiguous` ("structure" beside tanks) are not used."""
+    def __init__(
+        self, rng: np.random.Generator, ambiguous: frozenset[str] = frozenset(), *, plain: bool = False
+    ) -> None:
+        """Draw from `rng`; names in `ambiguous` ("structure" beside tanks) are not used.
+
+        Plain wording says the same thing always in the same, first words.
+        """
         self._rng = rng
         self._ambiguous = ambiguous
+        self._plain = plain
 
     def phrase(self, claim: Claim) -> str:
         """One way to say the claim."""
@@ -190,13 +196,12 @@ class Wording:
         colour = self._one(_COLOURS.get(claim.colour, (claim.colour,)))
         if claim.noun != "building" or "roof" in name:
             return [colour], name
-        form = self._rng.random()
-        if form < 0.4:
+        if self._chance(0.4):
             return [f"{colour.replace(' ', '-')}-roofed"], name
-        if form < 0.9:
-            article = "" if plural or self._chance(0.12) else "an " if colour[0] in "aeiou" else "a "
-            return [], f"{name} with {article}{colour} roof{'s' if plural else ''}"
-        return [colour], name
+        if self._chance(1 / 6):
+            return [colour], name
+        article = "" if plural or self._chance(0.12) else "an " if colour[0] in "aeiou" else "a "
+        return [], f"{name} with {article}{colour} roof{'s' if plural else ''}"
 
     _short = frozenset({"left", "right", "upper left", "upper right", "lower left", "lower right"})
 
@@ -236,14 +241,16 @@ class Wording:
 
     def _name(self, noun: str) -> str:
         names = {name: share for name, share in NAMES.get(noun, {noun: 1}).items() if name not in self._ambiguous}
+        if self._plain:
+            return next(iter(names))
         shares = np.cumsum(list(names.values()))
         return list(names)[int(np.searchsorted(shares, self._rng.random() * shares[-1], side="right"))]
 
     def _one(self, choices: Sequence[str]) -> str:
-        return choices[int(self._rng.integers(len(choices)))]
+        return choices[0 if self._plain else int(self._rng.integers(len(choices)))]
 
     def _chance(self, share: float) -> bool:
-        return bool(self._rng.random() < share)
+        return not self._plain and bool(self._rng.random() < share)
 
 
 def plural(name: str) -> str:

@@ -29,7 +29,7 @@ class MixtureDataModule(pl.LightningDataModule):
         mixture: how sources are mixed.
         absent_share: chance that a sentence means nothing in its scene.
         paste_share: chance that roofs are pasted into a real cut.
-        easy_share: share of the run that begins with easy expressions (see `Mixture`).
+        easy: shares of the run at which easy groups become fewer, and at which they end (see `Mixture`).
         workers: processes that prepare samples; 0 prepares them in the training process.
         seed: of all samples.
     """
@@ -47,7 +47,7 @@ class MixtureDataModule(pl.LightningDataModule):
         max_text_tokens: int = 64,
         absent_share: float = 0.2,
         paste_share: float = 0.3,
-        easy_share: float = 0.0,
+        easy: tuple[float, float] = (0.0, 0.0),
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -57,7 +57,7 @@ class MixtureDataModule(pl.LightningDataModule):
         self.root, self.tokenizer_path = root, tokenizer
         self.steps, self.sizes, self.mixture, self.groups, self.group_size = steps, sizes, mixture, groups, group_size
         self.union_image_size, self.max_text_tokens = union_image_size, max_text_tokens
-        self.absent_share, self.paste_share, self.easy_share = absent_share, paste_share, easy_share
+        self.absent_share, self.paste_share, self.easy = absent_share, paste_share, easy
         self.workers, self.seed = workers, seed
 
     def prepare_data(self) -> None:
@@ -84,7 +84,7 @@ class MixtureDataModule(pl.LightningDataModule):
             seed=self.seed,
             absent_share=self.absent_share,
             paste_share=self.paste_share,
-            easy_until=round(self.easy_share * self.steps) * per_step,
+            easy=(round(self.easy[0] * length), round(self.easy[1] * length)),
         )
         rank_zero_info(f"{len(scenes)} real scenes, {len(annotated)} annotated sentences, {length} groups")
 

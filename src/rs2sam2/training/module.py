@@ -1,4 +1,4 @@
-"""What one training step does."""
+"""What one training step of nano does."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,16 @@ import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.data.mixture import Batch
-from rs2sam2.errors import Rs2Sam2Error
-from rs2sam2.losses import LossWeights, training_loss
-from rs2sam2.model.bidirectional_fusion import FusionLayer
-from rs2sam2.model.rs2sam2 import RS2SAM2, RS2SAM2Output, mask_probability
+from rs2sam2.losses import LossWeights
+from rs2sam2.model.rs2sam2 import RS2SAM2, mask_probability
 from rs2sam2.training.schedule import one_cycle
 from rs2sam2.training.semantic_head import SemanticHead
+from rs2sam2.training.step import out_of_reach, require_finite, run_step
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class HeadWeights:
 
 
 class RS2SAM2Module(pl.LightningModule):
-    """RS2-SAM 2 under training.
+    """RS2-SAM 2 under training from scratch; `ReferringModule` is the paper's own training.
 
     Args:
         preset: name of the model (`ModelConfig.preset`).
@@ -66,7 +65,8 @@ class RS2SAM2Module(pl.LightningModule):
         self.semantic = SemanticHead(self.model) if heads.semantic else None
         self.loss, self.heads = loss, heads
         self.learning_rate, self.weight_decay, self.warmup = learning_rate, weight_decay, warmup
-        _freeze_what_no_sentence_reaches(self.model)
+        for module in out_of_reach(self.model):
+            module.requires_grad_(False)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Loss of one batch.
@@ -74,11 +74,8 @@ class RS2SAM2Module(pl.LightningModule):
         Raises:
             Rs2Sam2Error: if the loss is not a number; names the sentences.
         """
-        target = batch.mask.to(batch.image.dtype)  # (B, S, S)
+        out, z, target, terms = run_step(self.model, batch, self.loss)
         present = target.flatten(1).any(dim=1).to(target.dtype)  # (B,)
-        out: RS2SAM2Output = self.model(batch.image, batch.union_image, batch.input_ids, batch.attention_mask)
-        z = F.interpolate(out.mask_logits.float(), size=target.shape[-2:], mode="bilinear")
-        terms = training_loss(z, target, out.text_weight.float()[..., None, None], self.loss)
         iou = _iou(mask_probability(z.detach(), self.config) > 0.5, batch.mask.bool())
         extra = {
             "pseudo_mask": _pseudo_mask_loss(out.pseudo_mask_logits, target),
@@ -87,8 +84,7 @@ class RS2SAM2Module(pl.LightningModule):
             "iou": (present * (out.predicted_iou.float()[:, 0] - iou) ** 2).mean(),
         }
         total = terms.total + sum(getattr(self.heads, name) * term for name, term in extra.items())
-        if not torch.isfinite(total):
-            raise Rs2Sam2Error(f"the loss is {total.item()} at step {self.global_step}; sentences: {batch.sentences}")
+        require_finite(total, self.global_step, batch.sentences)
         self.log_dict(
             {f"train/{name}": term.detach() for name, term in {**terms._asdict(), **extra}.items()}
             | {"train/miou": (iou * present).sum() / present.sum().clamp(min=1)},
@@ -104,7 +100,7 @@ class RS2SAM2Module(pl.LightningModule):
             {"params": [p for p in trained if p.ndim >= 2], "weight_decay": self.weight_decay},
             {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=(0.9, 0.98))
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=(0.9, 0.95))
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = LambdaLR(optimizer, lambda step: one_cycle(step, steps, self.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -125,16 +121,3 @@ def _iou(mask: Tensor, target: Tensor) -> Tensor:
     """IoU (B,) of boolean masks (B, 1, S, S) and (B, S, S); 0 where both are empty."""
     mask, target = mask.flatten(1), target.flatten(1)
     return (mask & target).sum(1) / (mask | target).sum(1).clamp(min=1)
-
-
-def _freeze_what_no_sentence_reaches(model: RS2SAM2) -> None:
-    """Points, boxes and alternative masks take no part in training by sentences."""
-    prompts, decoder = model.prompt_encoder, model.mask_decoder
-    unreached: list[nn.Module] = [prompts.point_embeddings, prompts.not_a_point_embed]
-    unreached += decoder.output_hypernetworks_mlps[1:]
-    unreached.append(prompts.no_mask_embed if model.mask_prompt_generator else prompts.mask_downscaling)
-    fusion = model.trunk.blocks[-1].fusion
-    if isinstance(fusion, FusionLayer) and fusion.writes_text:  # nobody reads the text that leaves the last block
-        unreached += [fusion.text_out, fusion.text_reads_image]
-    for module in unreached:
-        module.requires_grad_(False)
