@@ -149,3 +149,73 @@ def refer_root(tmp_path: Path) -> Path:
         )
     )
     return root
+
+
+def write_image(path, height=SIDE, width=SIDE, shade=90):
+    """A picture with a red square at its upper left; JPEG, PNG or TIFF by its suffix."""
+    pixels = np.full((height, width, 3), shade, dtype=np.uint8)
+    pixels[4:24, 4:24] = (200, 40, 40)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def write_mask(path, mask, on=255, off=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.where(mask, on, off).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def refsegrs_root(tmp_path: Path) -> Path:
+    """Two images in train, one of them with two sentences; one in val, whose mask has grey values."""
+    root = tmp_path / "refsegrs"
+    square = rectangle(4, 4, 24, 24)
+    for name, shade in (("7", 90), ("8", 100), ("9", 110)):
+        write_image(root / f"images/{name}.tif", shade=shade)
+        write_mask(root / f"masks/{name}.tif", square)
+    # 50 is not yet the target.
+    write_mask(root / "masks/9.tif", square, on=51, off=50)
+    (root / "output_phrase_train.txt").write_bytes(
+        "\ufeff7 the red roof  \r\n8 every building\t\r\n\r\n7 a house\u2028with a line \r\n".encode()
+    )
+    (root / "output_phrase_val.txt").write_text("9 the red roof\n")
+    return root
+
+
+@pytest.fixture
+def risbench_root(tmp_path: Path) -> Path:
+    """One image a split, JPEG with a PNG's worth of mask: values of 1, and a palette whose first entries are black."""
+    root = tmp_path / "risbench"
+    for number, split in enumerate(("train", "val", "test")):
+        name = f"P0{number}.png"
+        write_image(root / "img_rgb" / name, shade=60 + number)
+        mask = Image.fromarray(rectangle(4, 4, 24, 24).astype(np.uint8)).convert("P")
+        mask.putpalette([0] * 768)
+        (root / "mask").mkdir(exist_ok=True)
+        mask.save(root / "mask" / name)
+        (root / f"output_phrase_{split}.txt").write_text(f"{name} The red square. \n")
+    return root
+
+
+@pytest.fixture
+def nwpu_root(tmp_path: Path) -> Path:
+    """NWPU-Refer: one thing (polygon), several (one segmentation of two parts), nothing; English and Chinese."""
+    root = tmp_path / "nwpu"
+    for number in range(1, 4):
+        write_image(root / f"image/image/n{number}.jpg", height=80, width=SIDE, shade=50 + 10 * number)
+    box = [4, 4, 24, 4, 24, 24, 4, 24]
+    segmentations = {1: [box], 2: [box, [40, 50, 60, 50, 60, 70]], 3: []}
+    instances = {
+        "images": [{"id": n, "file_name": f"n{n}.jpg", "height": 80, "width": SIDE} for n in segmentations],
+        "annotations": [{"id": n, "image_id": n, "segmentation": s} for n, s in segmentations.items()],
+        "categories": [{"id": 1, "name": "roof"}],
+    }
+    refs = [
+        ref(1, 1, 1, "train", ("the red roof", "colour"), ("\u7ea2\u8272\u7684\u5c4b\u9876", "colour")),
+        ref(2, 2, 2, "test_easy", ("both roofs", "all")),
+        ref(3, 3, 3, "test", ("the ship", "none")),
+    ]
+    (root / "new_instances.json").write_text(json.dumps(instances))
+    (root / "new_refs(unc).p").write_bytes(pickle.dumps(refs, protocol=2))
+    # What an older download left behind must not be read.
+    (root / "refs(unc).p").write_bytes(pickle.dumps([]))
+    return root

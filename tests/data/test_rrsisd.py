@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from rs2sam2.data.refer import decode_segmentation
+from rs2sam2.data.coco_masks import decode_segmentation
 from rs2sam2.data.rrsisd import RRSISD, no_target
 from rs2sam2.errors import DataError, ImageError
 

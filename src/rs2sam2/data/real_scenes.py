@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rs2sam2.data.refer import decode_segmentation, read_json
+from rs2sam2.data.coco_masks import decode_segmentation
+from rs2sam2.data.pixels import read_rgb
+from rs2sam2.data.reading import read_json
 from rs2sam2.data.roof_colours import roof_colours
-from rs2sam2.data.rrsisd import ANNOTATIONS, IMAGES, read_rgb
+from rs2sam2.data.rrsisd import ANNOTATIONS, IMAGES
 from rs2sam2.data.scene import Scene, Thing
 from rs2sam2.data.unmapped_buildings import UNMAPPED_BUILDINGS
 from rs2sam2.errors import DataError

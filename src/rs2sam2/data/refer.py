@@ -1,105 +1,105 @@
 """The REFER layout on disk, as RRSIS-D has it: a pickle of refs and a COCO file of instances."""
 
-import io
-import json
-import pickle
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from rs2sam2.data.plain_pickle import read_plain_pickle
+from rs2sam2.data.reading import inside, read_bytes, read_json
+from rs2sam2.data.sample import SPLITS, CocoMask, ReferringDataset, Sample, no_such_split, safe_id
+from rs2sam2.errors import DataError
 
-from rs2sam2.errors import DataError, MissingExtraError
+__all__ = ["MOST_SENTENCES", "ReferDataset", "read_bytes", "read_json"]
 
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Admits lists, tuples, dicts, sets, strings and numbers: a pickle from the internet may run any code it names."""
-
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - the signature of the overridden method
-        raise DataError(
-            f"the pickle names {module}.{name}, which plain refs never need: refused, do not trust this file"
-        )
-
-    def persistent_load(self, pid: Any) -> Any:  # noqa: ANN401 - as above
-        raise DataError(f"the pickle names a persistent object {pid!r}, which plain refs never need: refused")
+MOST_SENTENCES = 5_000_000
+"""In one split. Pickles may name one list a million times over, at two bytes each."""
 
 
-def read_plain_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever plain containers the file holds
-    """Read a pickle that holds plain containers, strings and numbers only.
+class ReferDataset(ReferringDataset):
+    """A set in the REFER layout: where its files lie is what the classes below this one say.
 
-    Raises:
-        DataError: the file is missing, damaged, or names any class or function.
+    Several refs may share an image and a ref may have several sentences; each is a sample of its own. The pickle is
+    read without running code: it may hold plain containers, strings and numbers only.
     """
-    try:
-        return _PlainUnpickler(io.BytesIO(read_bytes(path))).load()
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-    except Exception as error:  # damaged pickles raise nearly anything
-        raise DataError(f"{path}: not a readable pickle ({error}): get the file again") from error
+
+    images: ClassVar[Path]
+
+    def __init__(self, root: str | Path, split: str, split_by: str = "unc") -> None:
+        """Read the annotations of one split.
+
+        Args:
+            root: folder of the set.
+            split: "train", "val" or "test"; "test" takes every split with that word in its name, as REFER does.
+            split_by: who split it: the word in the name of the pickle.
+
+        Raises:
+            DataError: files are missing, unsafe or inconsistent, or the split has no sentences.
+        """
+        self.split_by = split_by
+        super().__init__(root, split)
+
+    @classmethod
+    def files(cls, root: Path, split_by: str) -> tuple[Path, Path]:
+        """The pickle of refs and the file of instances."""
+        raise NotImplementedError
+
+    @classmethod
+    def splits(cls, root: str | Path, split_by: str = "unc") -> list[str]:
+        """Names of the splits in the pickle of refs, train, val and test first."""
+        path = cls.files(Path(root), split_by)[0]
+        refs = read_plain_pickle(path)
+        try:
+            there = _names(refs)
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{path}: a ref lacks what the layout asks for: {error!r}") from error
+        known = [split for split in SPLITS if any(_matches(split, name) for name in there)]
+        return known + [name for name in there if not any(_matches(split, name) for split in known)]
+
+    def _read(self) -> list[Sample]:
+        refs_path, instances_path = self.files(self.root, self.split_by)
+        refs = read_plain_pickle(refs_path)
+        instances = read_json(instances_path)
+        try:
+            chosen = (ref for ref in refs if _matches(self.split, ref["split"]))
+            samples = list(_samples(self.root / self.images, chosen, instances))
+            there = _names(refs)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{refs_path}: a ref or instance lacks what the layout asks for: {error!r}") from error
+        if not samples:
+            raise no_such_split(refs_path, self.split, there)
+        return samples
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """Read a JSON file.
-
-    Raises:
-        DataError: the file is missing or not JSON.
-    """
-    try:
-        return json.loads(read_bytes(path))
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON ({error}): get the file again") from error
+def _names(refs: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted({str(ref["split"]) for ref in refs})
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file.
-
-    Raises:
-        DataError: the file is missing or cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): check the data set's root folder") from error
+def _matches(split: str, name: str) -> bool:
+    return name == split or (split == "test" and "test" in name)
 
 
-def decode_segmentation(segmentation: object, height: int, width: int) -> NDArray[np.bool_]:
-    """The mask of a COCO segmentation: RLE (one, or a list of them to be joined), or a list of polygons.
-
-    Args:
-        segmentation: as in an annotation; an empty list is an empty mask.
-        height: of the image, in pixels; used for polygons and uncompressed RLE.
-        width: of the image, in pixels.
-
-    Returns:
-        (H, W) mask; an RLE keeps its own size, which may differ from the image's.
-
-    Raises:
-        DataError: it is none of these.
-        MissingExtraError: pycocotools is not installed.
-    """
-    try:
-        from pycocotools import mask as coco_mask
-    except ImportError as error:
-        raise MissingExtraError("reading masks of a data set", "train") from error
-    parts = [segmentation] if isinstance(segmentation, Mapping) else segmentation
-    if not isinstance(parts, list):
-        raise DataError(f"a segmentation is {type(segmentation).__name__}, neither RLE nor polygons")
-    if not parts:
-        return np.zeros((height, width), dtype=bool)
-    try:
-        if isinstance(parts[0], Mapping):
-            codes = [
-                part if isinstance(part["counts"], str | bytes) else coco_mask.frPyObjects(part, height, width)
-                for part in parts
-            ]
-        else:
-            codes = coco_mask.frPyObjects(parts, height, width)
-        with warnings.catch_warnings():
-            # Its arrays do not know numpy 2's copy keyword; nothing here can change that.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-            mask: NDArray[np.uint8] = coco_mask.decode(coco_mask.merge(codes))
-        return mask.astype(bool)
-    except Exception as error:  # pycocotools raises bare Exception for what it cannot parse
-        raise DataError(f"a segmentation cannot be decoded: {error}") from error
+def _samples(folder: Path, refs: Iterable[Mapping[str, Any]], instances: Mapping[str, Any]) -> Iterator[Sample]:
+    """One sample for each sentence of each ref."""
+    images = {image["id"]: image for image in instances["images"]}
+    annotations = {annotation["id"]: annotation for annotation in instances["annotations"]}
+    categories = {category["id"]: category["name"] for category in instances.get("categories", ())}
+    count = 0
+    for ref in refs:
+        image, annotation = images[ref["image_id"]], annotations[ref["ann_id"]]
+        truth = CocoMask(annotation["segmentation"], image["height"], image["width"])
+        path = inside(folder, image["file_name"])
+        for sentence in ref["sentences"]:
+            count += 1
+            if count > MOST_SENTENCES:
+                raise DataError(f"{folder}: more than {MOST_SENTENCES} sentences in one split: get the file again")
+            yield Sample(
+                path=path,
+                name=image["file_name"],
+                sentence=(sentence.get("raw") or sentence["sent"]).strip(),
+                sample_id=safe_id(ref["ref_id"], sentence["sent_id"]),
+                truth=truth,
+                kind=sentence.get("kind"),
+                category=categories.get(ref.get("category_id")),
+                ref_id=ref["ref_id"],
+                sent_id=sentence["sent_id"],
+            )

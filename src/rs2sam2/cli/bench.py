@@ -1,0 +1,98 @@
+"""`rs2sam2 bench ...`: measurements of this machine, each as one JSON object that says how it was made."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Measure this machine.")
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write the JSON object there instead of printing it."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of whatever is rendered.")]
+
+
+@app.callback(invoke_without_command=True)
+def _start(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def data(
+    context: typer.Context,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that read; without it one for each core.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples in a batch.")] = 4,
+    samples: Annotated[int, typer.Option(min=1, help="Samples to time.")] = 400,
+    preset: Annotated[str, typer.Option(help="Whose image sizes: large (the paper), ..., nano.")] = "large",
+    seed: Seed = 0,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Samples a second from 1024-pixel JPEG files to both views and the mask, without a model."""
+    check_output(output, overwrite=overwrite)
+    import os
+    import tempfile
+
+    from rs2sam2.bench.data import measure
+    from rs2sam2.config import ModelConfig
+
+    config = ModelConfig.preset(preset)
+    used = len(os.sched_getaffinity(0)) if workers is None else workers
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(Path(folder), config, used, batch_size, samples, seed)
+    finish(context, measured, seed, output)
+
+
+def check_output(output: Path | None, *, overwrite: bool) -> None:
+    """Refuse before the work what cannot be written after it.
+
+    Raises:
+        OutputError: the file exists, or its folder does not.
+    """
+    from rs2sam2.errors import OutputError
+
+    if output is None:
+        return
+    if output.is_dir() or not output.parent.is_dir():
+        raise OutputError(f"{output}: not a file in an existing folder: give another place")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output}: this file exists: use --overwrite to replace it")
+
+
+def finish(context: typer.Context, measured: dict[str, Any], seed: int, output: Path | None) -> None:
+    """Add how it was made, and print or write the whole.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from rs2sam2.errors import OutputError
+    from rs2sam2.evaluation.provenance import run_record
+    from rs2sam2.files import whole_file
+
+    run = run_record("bench", _typed(context), seed, "cpu")
+    text = json.dumps({**measured, "run": run}, indent=1, allow_nan=False)
+    if output is None:
+        print(text)
+        return
+    try:
+        with whole_file(output) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror}): give another place") from error
+    print(f"wrote {output}")
+
+
+def _typed(context: typer.Context) -> list[str]:
+    """Sub-command and every option as it was used, so that defaults that change later do not matter."""
+    words = [str(context.info_name)]
+    for name, value in context.params.items():
+        if value is not None and value is not False and name != "output":
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return words
