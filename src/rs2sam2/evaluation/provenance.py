@@ -21,20 +21,22 @@ _PACKAGES = (
     "safetensors",
     "torchmetrics",
     "pycocotools",
+    "pyarrow",
     "rasterio",
 )
 
 
-def run_record(arguments: Sequence[str], seed: int, device: str) -> dict[str, Any]:
+def run_record(command: str, arguments: Sequence[str], seed: int, device: str) -> dict[str, Any]:
     """The run, as far as weights and data do not say it.
 
     Args:
-        arguments: of `rs2sam2 evaluate`.
+        command: of `rs2sam2`.
+        arguments: of the command.
         seed: of all choices.
         device: that the model runs on.
     """
     return {
-        "command": shlex.join(["rs2sam2", "evaluate", *arguments]),
+        "command": shlex.join(["rs2sam2", command, *arguments]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **_commit(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
