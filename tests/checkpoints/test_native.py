@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import pickle
+import resource
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rs2sam2.checkpoints.native import Bundle, load, mismatch, resolve, save
+from rs2sam2.checkpoints.names import mismatch
+from rs2sam2.checkpoints.native import Bundle, load, save
 from rs2sam2.config import Decision, UnionEncoderConfig
 from rs2sam2.errors import OutputError, WeightsError
 from rs2sam2.model.rs2sam2 import RS2SAM2
@@ -99,12 +101,6 @@ def test_license_is_unknown_where_nothing_is_said(folder: Path) -> None:
     assert load(folder).license == "unknown"
 
 
-@pytest.mark.parametrize("name", ["nothing/here", "", "nan"])
-def test_folder_that_is_none_is_refused_and_the_shipped_ones_named(name: str, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no weights there.*nano"):
-        resolve(tmp_path / name)
-
-
 @pytest.mark.parametrize("name", sorted(FILES - {"README.md"}))
 def test_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
@@ -162,6 +158,54 @@ def test_flipped_bit_is_noticed(folder: Path, place: float) -> None:
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"model\.safetensors"):
         load(folder)
+
+
+def test_quick_checksum_is_enough_for_a_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(path: Path) -> str:
+        raise AssertionError(f"{path}: a SHA-256 of a large file takes seconds")
+
+    monkeypatch.setattr("rs2sam2.checkpoints.native.file_sha256", slow)
+    assert load(folder).sha256 == json.loads((folder / "provenance.json").read_text())["sha256"]
+
+
+@pytest.mark.parametrize("kept", ["sha256", "crc32"])
+def test_either_checksum_alone_notices_a_flipped_bit(folder: Path, kept: str) -> None:
+    provenance = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(json.dumps({kept: provenance[kept]}))
+    assert load(folder).sha256 == provenance["sha256"]
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 64
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"model\.safetensors: damaged"):
+        load(folder)
+
+
+@pytest.mark.parametrize("value", [3, None, [], "zz", {"a": 1}])
+def test_checksum_that_is_none_is_a_wrong_one_or_no_record(folder: Path, value: Any) -> None:
+    edit(folder / "provenance.json", crc32=value)
+    if value is None:
+        load(folder)
+    else:
+        with pytest.raises(WeightsError, match="damaged"):
+            load(folder)
+
+
+def test_weights_in_their_own_precision_are_mapped_and_may_be_changed(folder: Path) -> None:
+    before = (folder / "model.safetensors").read_bytes()
+    bundle = load(folder, dtype=torch.float16)
+    with torch.no_grad():
+        for parameter in bundle.model.parameters():
+            parameter.mul_(2)
+    assert (folder / "model.safetensors").read_bytes() == before
+
+
+def test_loaded_model_can_be_saved_over_its_own_file(folder: Path, model: RS2SAM2) -> None:
+    bundle = load(folder, dtype=torch.float16)
+    for dtype in (torch.bfloat16, torch.float32):
+        save(folder, bundle.model, bundle.tokenizer, bundle.decision, {}, "", dtype)
+    found = load(folder).model.state_dict()
+    assert all(torch.equal(found[name], tensor.half().float()) for name, tensor in model.state_dict().items())
 
 
 class Mischief:
@@ -261,18 +305,14 @@ def test_failure_leaves_what_was_there(folder: Path, model: RS2SAM2, tokenizer: 
     assert contents(folder) == before
 
 
-def test_weights_that_cannot_be_written_are_an_output_error(
-    tmp_path: Path, model: RS2SAM2, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The library that writes them has errors of its own, which are no OSError."""
-    from safetensors import SafetensorError
-
-    def full(*_: Any, **__: Any) -> None:
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-
-    monkeypatch.setattr("rs2sam2.checkpoints.native.save_file", full)
-    with pytest.raises(OutputError, match="No space left"):
-        save(tmp_path / "new", model, tokenizer, DECISION, {}, "")
+def test_disk_that_fills_up_while_weights_are_written(tmp_path: Path, model: RS2SAM2, tokenizer: Tokenizer) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot write weights"):
+            save(tmp_path / "new", model, tokenizer, DECISION, {}, "")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((tmp_path / "new").iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from seeded import seeded_inputs, seeded_weight
 from torch import Tensor
 
-from rs2sam2.checkpoints.published import convert
+from rs2sam2.checkpoints.published import TABLE
 from rs2sam2.config import ModelConfig
 from rs2sam2.model.rs2sam2 import RS2SAM2
 from tiny import relative_error
@@ -30,8 +30,9 @@ def model() -> RS2SAM2:
     values["union_encoder"] |= {"depth": DESCRIPTION["config"]["layers"]}
     with torch.device("meta"):
         model = RS2SAM2(ModelConfig.from_dict(values))
-    state = {name: seeded_weight(name, tuple(shape)) for name, shape in DESCRIPTION["keys"].items()}
-    model.load_state_dict(convert(state), assign=True)
+    entries = TABLE.plan({name: tuple(shape) for name, shape in DESCRIPTION["keys"].items()}).entries
+    state = {ours: seeded_weight(entry.name, entry.shape) for ours, entry in entries.items()}
+    model.load_state_dict(state, assign=True)
     return model.eval()
 
 

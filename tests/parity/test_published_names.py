@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from rs2sam2.checkpoints.published import _PREFIXES, DROPPED, convert, dropped, our_name
+from rs2sam2.checkpoints import beit3, meta_sam2
+from rs2sam2.checkpoints.names import NameTable, Plan
+from rs2sam2.checkpoints.published import TABLE
 from rs2sam2.config import HieraConfig, ModelConfig
-from rs2sam2.errors import WeightsError
 from rs2sam2.model.rs2sam2 import RS2SAM2
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -32,19 +33,16 @@ def shapes_of(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         return {name: tuple(tensor.shape) for name, tensor in RS2SAM2(config).state_dict().items()}
 
 
-def converted_shapes(keys: dict[str, list[int]]) -> dict[str, tuple[int, ...]]:
-    state = convert({name: torch.empty(shape, device="meta") for name, shape in keys.items()})
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+def plan(keys: dict[str, list[int]], table: NameTable = TABLE) -> Plan:
+    return table.plan({name: tuple(shape) for name, shape in keys.items()})
 
 
 def test_small_model_every_name_is_used_or_dropped(small: dict[str, Any]) -> None:
-    keys = small["keys"]
-    assert len(keys) == 693
-    left_behind = set(dropped(keys))
-    used = {name: our_name(name) for name in keys if name not in left_behind}
-    assert len(set(used.values())) == len(used), "two published entries share one of ours"
-    assert len(used) + len(left_behind) == 693
-    assert converted_shapes(keys) == shapes_of(small_config(small))
+    made = plan(small["keys"])
+    assert len(small["keys"]) == 693
+    assert len(made.entries) + len(made.dropped) == 693
+    assert made.unknown == {}
+    assert made.shapes == shapes_of(small_config(small))
 
 
 def test_large_keys_map_onto_the_preset(large: dict[str, Any]) -> None:
@@ -52,29 +50,50 @@ def test_large_keys_map_onto_the_preset(large: dict[str, Any]) -> None:
         name: tuple(value) if isinstance(value, list) else value for name, value in large["config"]["hiera"].items()
     }
     assert HieraConfig(**hiera) == ModelConfig.preset("large").hiera
-    assert converted_shapes(large["keys"]) == shapes_of(ModelConfig.preset("large"))
+    assert plan(large["keys"]).shapes == shapes_of(ModelConfig.preset("large"))
 
 
 @pytest.mark.parametrize("which", ["small", "large"])
 def test_what_is_dropped_is_memory_and_two_idle_parts(which: str, request: pytest.FixtureRequest) -> None:
     keys = request.getfixturevalue(which)["keys"]
-    for name in dropped(keys):
+    made = plan(keys)
+    for name in made.dropped:
         assert any(word in name for word in ("mem", "obj_ptr", "no_obj", "mask_downsample", "mask_token", "meo_linear"))
-    memory = sum(prod(keys[name]) for name in dropped(keys))
-    assert memory == sum(prod(shape) for shape in keys.values()) - sum(
-        prod(shape) for shape in converted_shapes(keys).values()
-    )
+    memory = sum(prod(keys[name]) for name in made.dropped)
+    assert memory == sum(prod(shape) for shape in keys.values()) - sum(prod(shape) for shape in made.shapes.values())
 
 
 def test_no_line_of_the_tables_is_idle(small: dict[str, Any]) -> None:
-    for prefix in (*DROPPED, *(published for published, _ in _PREFIXES)):
+    for prefix in (*TABLE.dropped, *(published for published, _ in TABLE.prefixes)):
         assert any(name.startswith(prefix) for name in small["keys"]), prefix
+    for inner, _ in TABLE.inner:
+        assert any(inner in name for name in small["keys"]), inner
 
 
 @pytest.mark.parametrize("name", ["visual_model.surprise.weight", "mm_extractor.weight", "", "trunk.pos_embed"])
-def test_unknown_name_is_refused_by_name(name: str) -> None:
-    with pytest.raises(WeightsError, match=repr(name)):
-        convert({name: torch.zeros(1)})
+def test_unknown_name_is_kept_apart(name: str) -> None:
+    assert plan({name: [1]}) == Plan({}, {}, {name: (1,)})
+
+
+@pytest.mark.parametrize(
+    ("table", "inside"), [(meta_sam2.TABLE, "visual_model."), (beit3.TABLE, "mm_extractor.")], ids=["SAM 2", "BEiT-3"]
+)
+def test_what_the_published_model_holds_of_others_is_named_as_they_do(
+    large: dict[str, Any], table: NameTable, inside: str
+) -> None:
+    """The published names are SAM 2's and BEiT-3's own behind a prefix, but for the parts that the paper adds."""
+    added = ("Adapter", "vlfusion_module")
+    keys = {
+        name.removeprefix(inside): shape
+        for name, shape in large["keys"].items()
+        if name.startswith(inside) and not any(word in name for word in added)
+    }
+    whole, own = plan(large["keys"]), plan(keys, table)
+    assert own.unknown == {}
+    assert own.entries.keys() == {
+        ours for ours, entry in whole.entries.items() if entry.name.removeprefix(inside) in keys
+    }
+    assert {ours: entry.shape for ours, entry in own.entries.items()}.items() <= whole.shapes.items()
 
 
 def small_config(small: dict[str, Any]) -> ModelConfig:

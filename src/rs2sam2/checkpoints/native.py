@@ -1,25 +1,28 @@
 """Our own weight folder: everything that a model needs, and where it came from.
 
-model.safetensors   weights, float16, under our parameter names
+model.safetensors   weights under our parameter names, float32, bfloat16 or float16
 config.json         {"format": 1, "model": ModelConfig, "decision": Decision}
 tokenizer.spm       SentencePiece model
-provenance.json     source, licence, how it was trained, tool and versions
+provenance.json     source, licence, how it was trained, tool and versions; checksums of model.safetensors
 README.md           model card
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
+from rs2sam2.checkpoints.checksums import file_crc32
+from rs2sam2.checkpoints.names import Shape, mismatch
+from rs2sam2.checkpoints.reading import open_tensors
+from rs2sam2.checkpoints.settings import read_json
+from rs2sam2.checkpoints.writing import Lazy, write_safetensors
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.files import file_sha256, whole_file
@@ -29,7 +32,8 @@ from rs2sam2.tokenizer import Tokenizer
 FORMAT = 1
 WEIGHTS, CONFIG, TOKENIZER, PROVENANCE = "model.safetensors", "config.json", "tokenizer.spm", "provenance.json"
 CARD = "README.md"
-SHIPPED = ("nano",)
+CHECKSUMS = ("sha256", "crc32")
+FILES = (WEIGHTS, CONFIG, PROVENANCE, CARD, TOKENIZER)
 
 
 @dataclass(frozen=True)
@@ -55,57 +59,26 @@ class Bundle:
     license: str
 
 
-def resolve(name_or_path: str | Path) -> Path:
-    """The folder of weights that ship with the package ("nano"), or a folder on disk.
+def load(folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Bundle:
+    """Read a weight folder.
 
-    Raises:
-        WeightsError: if it is neither.
-    """
-    if str(name_or_path) in SHIPPED:
-        folder = Path(str(files("rs2sam2"))) / "weights" / str(name_or_path)
-    else:
-        folder = Path(name_or_path)
-    if not (folder / CONFIG).is_file():
-        raise WeightsError(
-            f"{name_or_path}: no weights there (looked for {folder / CONFIG}); "
-            f"name a folder made by rs2sam2, or one of: {', '.join(SHIPPED)}"
-        )
-    return folder
-
-
-def load(name_or_path: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Bundle:
-    """Read a weight folder. Weights come from safetensors only, so no code from the file can run.
+    Weights that are asked for on the CPU and in the file's own precision are mapped from the file: they share its
+    place in the page cache, and must not be overwritten in place while the model lives (`save` never does).
 
     Raises:
         WeightsError: if a file is missing or damaged, or names and shapes do not fit the configuration.
     """
-    folder = resolve(name_or_path)
-    settings = _read_json(folder / CONFIG)
-    if settings.get("format") != FORMAT:
-        raise WeightsError(f"{folder / CONFIG}: format {settings.get('format')!r}, this version reads {FORMAT}")
-    try:
-        config = ModelConfig.from_dict(settings.get("model", {}))
-        decision = Decision.from_dict(settings.get("decision", {}))
-    except ConfigError as error:
-        raise WeightsError(f"{folder / CONFIG}: {error}") from error
-    provenance = _read_json(folder / PROVENANCE)
-    with torch.device("meta"):
-        model = RS2SAM2(config)
-    state = _read_weights(folder / WEIGHTS, model, device, dtype)
-    sha256 = file_sha256(folder / WEIGHTS)
-    # A flipped bit in a weight is a weight all the same: only the checksum tells.
-    if provenance.get("sha256", sha256) != sha256:
-        raise WeightsError(f"{folder / WEIGHTS}: damaged, its checksum is not that of {PROVENANCE}; get the file again")
-    tokenizer = Tokenizer.from_file(folder / TOKENIZER, config.union_encoder.max_text_tokens)
-    if tokenizer.vocab_size > config.union_encoder.vocab_size:
-        raise WeightsError(
-            f"{folder / TOKENIZER}: {tokenizer.vocab_size} ids, but the model knows {config.union_encoder.vocab_size}; "
-            "it belongs to other weights"
-        )
-    model.load_state_dict(state, assign=True)
+    config, decision = read_settings(folder)
+    provenance = read_json(folder / PROVENANCE)
+    with open_tensors(folder / WEIGHTS) as source:
+        model = on_meta(config)
+        if problems := mismatch(shapes_of(model), source.shapes):
+            raise WeightsError(f"{folder / WEIGHTS} does not fit its config.json: {problems}")
+        sha256 = verified_sha256(folder / WEIGHTS, provenance)
+        fill(model, source.read, device, dtype)
     return Bundle(
-        model=model.eval().requires_grad_(False),
-        tokenizer=tokenizer,
+        model=model,
+        tokenizer=read_tokenizer(folder / TOKENIZER, config),
         decision=decision,
         provenance=provenance,
         name=config.name,
@@ -121,65 +94,129 @@ def save(
     decision: Decision,
     provenance: Mapping[str, Any],
     card: str,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write a model as a weight folder.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+        WeightsError: if a weight is no number, or none that `dtype` can hold.
+    """
+
+    def stored(tensor: Tensor) -> Lazy:
+        return Lazy(tuple(tensor.shape), lambda: tensor)
+
+    tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
+    write(folder, model.config, tensors, tokenizer, decision, provenance, card, dtype)
+
+
+def write(
+    folder: Path,
+    config: ModelConfig,
+    tensors: Mapping[str, Lazy],
+    tokenizer: Tokenizer,
+    decision: Decision,
+    provenance: Mapping[str, Any],
+    card: str,
+    dtype: torch.dtype,
 ) -> None:
     """Write a weight folder. All its files are written before the first takes its place: none is left half done.
 
     Raises:
         OutputError: if the folder cannot be written.
+        WeightsError: if a weight is no number, or none that `dtype` can hold.
     """
-    state = {name: tensor.detach().half().contiguous().cpu() for name, tensor in model.state_dict().items()}
-    settings = {"format": FORMAT, "model": model.config.to_dict(), "decision": asdict(decision)}
+    settings = {"format": FORMAT, "model": config.to_dict(), "decision": asdict(decision)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as whole:
-            names = (WEIGHTS, CONFIG, PROVENANCE, CARD, TOKENIZER)
-            paths = {name: whole.enter_context(whole_file(folder / name)) for name in names}
-            save_file(state, paths[WEIGHTS], metadata={"format": "pt"})
-            sources = {**provenance, "sha256": file_sha256(paths[WEIGHTS])}
+            paths = {name: whole.enter_context(whole_file(folder / name)) for name in FILES}
+            write_safetensors(paths[WEIGHTS], tensors, dtype)
+            checksums = {"sha256": file_sha256(paths[WEIGHTS]), "crc32": file_crc32(paths[WEIGHTS])}
             paths[CONFIG].write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            paths[PROVENANCE].write_text(json.dumps(sources, indent=2) + "\n", encoding="utf-8")
+            paths[PROVENANCE].write_text(json.dumps({**provenance, **checksums}, indent=2) + "\n", encoding="utf-8")
             paths[CARD].write_text(card, encoding="utf-8")
             tokenizer.save(paths[TOKENIZER])
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise OutputError(f"{folder}: cannot write weights: {error}") from error
 
 
-def mismatch(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str | None:
-    """What does not fit between the names and shapes of a model and of a file: one line, or None."""
-    missing = sorted(expected.keys() - found.keys())
-    unexpected = sorted(found.keys() - expected.keys())
-    wrong = [
-        f"{name} {found[name]} instead of {expected[name]}"
-        for name in sorted(expected.keys() & found.keys())
-        if found[name] != expected[name]
-    ]
-    problems = [
-        f"{len(names)} {kind}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
-        for kind, names in (("missing", missing), ("unexpected", unexpected), ("of the wrong shape", wrong))
-        if names
-    ]
-    return "; ".join(problems) or None
+def read_settings(folder: Path) -> tuple[ModelConfig, Decision]:
+    """What `config.json` says.
 
-
-def _read_weights(path: Path, model: RS2SAM2, device: torch.device | str, dtype: torch.dtype) -> dict[str, Tensor]:
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    Raises:
+        WeightsError: if it is missing, of another version, or holds what cannot work.
+    """
+    path = folder / CONFIG
+    settings = read_json(path)
+    if settings.get("format") != FORMAT:
+        raise WeightsError(f"{path}: format {settings.get('format')!r}, this version reads {FORMAT}")
     try:
-        with safe_open(path, "pt", device=str(device)) as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            if problems := mismatch(expected, found):
-                raise WeightsError(f"{path} does not fit its config.json: {problems}")
-            return {name: file.get_tensor(name).to(dtype) for name in expected}
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: missing; the folder is not whole, get it again") from error
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: damaged or unreadable ({error}); get the file again") from error
+        return ModelConfig.from_dict(settings.get("model", {})), Decision.from_dict(settings.get("decision", {}))
+    except ConfigError as error:
+        raise WeightsError(f"{path}: {error}") from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: missing or no JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{path}: expected a JSON object")
-    return values
+def read_tokenizer(path: Path, config: ModelConfig) -> Tokenizer:
+    """A SentencePiece model that belongs to a model of this configuration.
+
+    Raises:
+        WeightsError: if it is missing or damaged, or has ids that the model does not know.
+    """
+    known = config.union_encoder
+    tokenizer = Tokenizer.from_file(path, known.max_text_tokens)
+    if tokenizer.vocab_size > known.vocab_size:
+        raise WeightsError(
+            f"{path}: {tokenizer.vocab_size} ids, but the model knows {known.vocab_size}; it belongs to other weights"
+        )
+    return tokenizer
+
+
+def verified_sha256(path: Path, provenance: Mapping[str, Any], *, thorough: bool = False) -> str:
+    """SHA-256 of the weights, as recorded where a quicker checksum confirms that they are what was written.
+
+    A flipped bit in a weight is a weight all the same: only a checksum tells.
+
+    Args:
+        path: the weights.
+        provenance: what `provenance.json` says.
+        thorough: take the SHA-256 itself, which needs seconds for a large model, whatever is recorded.
+
+    Raises:
+        WeightsError: if a recorded checksum is another.
+    """
+    recorded, quick = provenance.get("sha256"), provenance.get("crc32")
+    trusted = recorded is not None and quick is not None and not thorough
+    sha256 = str(recorded) if trusted else file_sha256(path)
+    if recorded not in (None, sha256) or quick not in (None, file_crc32(path)):
+        raise WeightsError(f"{path}: damaged, its checksum is not that of {PROVENANCE}; get the file again")
+    return sha256
+
+
+class _NoValues(TorchFunctionMode):
+    """Leaves out what fills tensors that have no memory: it would do nothing, after a second's worth of imports."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:  # noqa: ANN401 - whatever torch's function gives
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == torch.nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return torch.empty(*args, **kwargs) if func is torch.randn else func(*args, **kwargs)
+
+
+def on_meta(config: ModelConfig) -> RS2SAM2:
+    """The model without memory: names and shapes, and no values."""
+    with _NoValues(), torch.device("meta"):
+        return RS2SAM2(config)
+
+
+def shapes_of(model: RS2SAM2) -> dict[str, Shape]:
+    """Shapes of all that a model's weight file holds."""
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def fill(model: RS2SAM2, read: Callable[[str], Tensor], device: torch.device | str, dtype: torch.dtype) -> None:
+    """Give a model `on_meta` its values, one tensor after the other, and make it ready to answer."""
+    model.load_state_dict({name: read(name).to(device, dtype) for name in model.state_dict()}, assign=True)
+    model.eval().requires_grad_(False)

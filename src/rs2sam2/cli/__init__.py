@@ -11,7 +11,11 @@ from typing import Annotated
 
 import typer
 
+from rs2sam2.cli import bench, data
+from rs2sam2.cli.convert import convert
 from rs2sam2.cli.demo import demo
+from rs2sam2.cli.info import info
+from rs2sam2.cli.init import init
 from rs2sam2.cli.segment import segment
 from rs2sam2.errors import MissingExtraError, Rs2Sam2Error
 
@@ -26,6 +30,11 @@ app = typer.Typer(
 )
 app.command()(segment)
 app.command()(demo)
+app.command()(info)
+app.command()(convert)
+app.command()(init)
+app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -51,8 +60,20 @@ def train(context: typer.Context) -> None:
 
 @app.command(context_settings=_PASS_ON)
 def evaluate(context: typer.Context) -> None:
-    """Measure weights on a data set (see `rs2sam2 evaluate --help`)."""
-    _pass_on("rs2sam2.evaluation.cli", context)
+    """Measure weights, or masks of another system, on a data set (see `rs2sam2 evaluate --help`)."""
+    _pass_on("rs2sam2.evaluation.benchmark.cli", context)
+
+
+@app.command(context_settings=_PASS_ON)
+def compare(context: typer.Context) -> None:
+    """Compare two systems that were measured on the same data (see `rs2sam2 compare --help`)."""
+    _pass_on("rs2sam2.evaluation.comparison.cli", context)
+
+
+@app.command(context_settings=_PASS_ON)
+def diagnose(context: typer.Context) -> None:
+    """Find out whether weights listen, know what is absent, and are rightly sure (see `rs2sam2 diagnose --help`)."""
+    _pass_on("rs2sam2.evaluation.diagnosis.cli", context)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         return _refuse(f"cannot print or read ({error}): give it another place")
     if code == INTERRUPTED:
-        print("rs2sam2: interrupted, no output was written", file=sys.stderr)
+        print("rs2sam2: interrupted, no result was written", file=sys.stderr)
     return code if isinstance(code, int) else 0
 
 

@@ -46,7 +46,9 @@ def segment(
     overlay: Annotated[
         Path | None, typer.Option(metavar="PICTURE", help="A .png or .jpg with the answer outlined.")
     ] = None,
-    weights: Annotated[str, typer.Option(metavar="NAME_OR_FOLDER", help="Weights to use.")] = "nano",
+    weights: Annotated[
+        str, typer.Option(metavar="WEIGHTS", help="nano, weights on disk, or owner/name[:subfolder] on the Hub.")
+    ] = "nano",
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest that is there.")
     ] = None,

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rs2sam2.checkpoints.native import Bundle, load
+from rs2sam2.checkpoints.convert import load_any
+from rs2sam2.checkpoints.locate import locate
+from rs2sam2.checkpoints.native import Bundle
 from rs2sam2.config import Decision
-from rs2sam2.errors import ConfigError, Rs2Sam2Error
+from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
 from rs2sam2.inference.segmentation import Segmentation, Weights
@@ -37,9 +39,9 @@ class Segmenter:
     >>> answer.present, answer.score, answer.bbox
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Take weights that are loaded already (`rs2sam2.checkpoints.native.load`)."""
-        self._bundle = bundle
+    def __init__(self, bundle: Bundle, source: Path | None = None) -> None:
+        """Take weights that are loaded already (`rs2sam2.checkpoints.native.load`), and the place they came from."""
+        self._bundle, self._source = bundle, source
         self._model = bundle.model.eval()
         parameter = next(bundle.model.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
@@ -47,23 +49,56 @@ class Segmenter:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_path: str | Path = "nano", device: str | None = None, precision: Precision = "auto"
+        cls,
+        name_or_path: str | Path = "nano",
+        device: str | None = None,
+        precision: Precision = "auto",
+        *,
+        subfolder: str | None = None,
+        revision: str | None = None,
+        refresh: bool = False,
     ) -> Self:
-        """Load weights by name or from a folder.
+        """Load weights by name, from disk or from the Hub.
 
         Args:
-            name_or_path: "nano", which comes with the package, or a folder of weights.
+            name_or_path: "nano", which comes with the package; weights on disk, ours or published; or `owner/name` of
+                a model on the Hub, also as `owner/name@revision:subfolder`, which is downloaded the first time.
             device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
             precision: "auto" is bfloat16 on GPUs that have it, float32 elsewhere.
+            subfolder: of the folder or of the model on the Hub.
+            revision: branch, tag or commit of a model on the Hub.
+            refresh: ask the Hub whether the revision is another commit by now; otherwise what was downloaded once
+                is used without a question.
 
         Raises:
-            WeightsError: if there are no such weights or they are damaged.
+            WeightsError: if there are no such weights, they are damaged, or the Hub does not give them.
             ConfigError: if device or precision cannot be used here.
         """
         if precision not in get_args(Precision):
             raise ConfigError(f"precision {precision!r}: use {', '.join(get_args(Precision))}")
         place = _device(device)
-        return cls(load(name_or_path, place, _dtype(place, precision)))
+        source = locate(name_or_path, subfolder, revision, refresh=refresh)
+        return cls(load_any(source, place, _dtype(place, precision)), source)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+        """Upload the weights as a folder of ours: safetensors, configuration, tokenizer, provenance and model card.
+
+        Args:
+            repo_id: `owner/name`; made if there is none yet, otherwise it gets one more commit.
+            private: whether a new repository is for its owner only.
+            token: None takes HF_TOKEN or what `hf auth login` keeps.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            OutputError: if the Hub cannot be reached or refuses, or the weights do not lie in a folder.
+        """
+        from rs2sam2.checkpoints.hub import upload
+
+        if self._source is None:
+            raise OutputError(f"{repo_id}: not uploaded; only weights loaded by from_pretrained can be")
+        return upload(self._source, repo_id, private=private, token=token)
 
     @property
     def provenance(self) -> Mapping[str, Any]:

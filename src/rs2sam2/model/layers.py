@@ -27,9 +27,11 @@ def sine_positions(rows: int, columns: int, dim: int) -> Tensor:
     A start for learned position tables: a model that begins without weights can tell left from right at once.
     """
     count = dim // 4
-    y = _waves(rows, count)[:, None].expand(-1, columns, -1)
-    x = _waves(columns, count)[None].expand(rows, -1, -1)
-    return F.pad(torch.cat([y, x], dim=-1), (0, dim - 4 * count))
+    with torch.device("cpu"):  # reckoned on "meta", each of these functions imports a second's worth of torch
+        y = _waves(rows, count)[:, None].expand(-1, columns, -1)
+        x = _waves(columns, count)[None].expand(rows, -1, -1)
+        table = F.pad(torch.cat([y, x], dim=-1), (0, dim - 4 * count))
+    return table.to(torch.get_default_device())
 
 
 def _waves(cells: int, count: int) -> Tensor:
