@@ -84,7 +84,7 @@ def plan(shapes: Mapping[str, Shape]) -> Plan:
         for kind in range(_POINT_KINDS)
         if _POINTS in shapes
     }
-    stored_twice = dict.fromkeys(twice, f"the same as {_IMAGE_FREQUENCIES}")
+    stored_twice = dict.fromkeys(twice, f"stored twice, {_IMAGE_FREQUENCIES} is used")
     return replace(made, entries=made.entries | points, dropped=made.dropped | stored_twice)
 
 

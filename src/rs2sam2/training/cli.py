@@ -3,15 +3,20 @@
 import warnings
 from collections.abc import Sequence
 
+import lightning.pytorch as pl
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningCLI
 
 from rs2sam2.errors import ConfigError
 from rs2sam2.training import export
 from rs2sam2.training.datamodule import MixtureDataModule
 from rs2sam2.training.module import RS2SAM2Module
+from rs2sam2.training.recipe import asks_for_a_data_set
+from rs2sam2.training.referring_datamodule import ReferringDataModule
+from rs2sam2.training.referring_module import ReferringModule
 
 USAGE = """rs2sam2 train fit --config CONFIG [--ckpt_path last]    train, or go on from the last checkpoint
-rs2sam2 train fit --help                               all settings
+rs2sam2 train fit --config CONFIG --help               all settings of such a training
 rs2sam2 train export --config CONFIG -o FOLDER         turn the last checkpoint into a weight folder"""
 
 
@@ -19,14 +24,17 @@ def main(arguments: Sequence[str]) -> int:
     """Run `fit` or `export`; returns the exit code.
 
     Raises:
-        ConfigError: if it is neither.
+        ConfigError: if it is neither, or settings do not fit each other or this machine.
     """
     command, *rest = arguments or ["--help"]
     match command:
         case "fit":
             # It would rather read sys.argv, which it needs untouched: further processes are started with it.
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-            LightningCLI(RS2SAM2Module, MixtureDataModule, args=["fit", *rest], save_config_kwargs={"overwrite": True})
+            try:
+                LightningCLI(*_classes(rest), args=["fit", *rest], save_config_kwargs={"overwrite": True})
+            except MisconfigurationException as error:
+                raise ConfigError(f"rs2sam2 train fit: {error}") from error
         case "export":
             export.main(rest)
         case "-h" | "--help":
@@ -34,3 +42,10 @@ def main(arguments: Sequence[str]) -> int:
         case _:
             raise ConfigError(f"rs2sam2 train {command}: there are 'fit' and 'export' (see rs2sam2 train --help)")
     return 0
+
+
+def _classes(arguments: Sequence[str]) -> tuple[type[pl.LightningModule], type[pl.LightningDataModule]]:
+    """The paper's training where a data set is named; else nano's."""
+    if asks_for_a_data_set(arguments):
+        return ReferringModule, ReferringDataModule
+    return RS2SAM2Module, MixtureDataModule

@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
+from torch import Tensor
 
+from rs2sam2.checkpoints import origin
 from rs2sam2.checkpoints.native import save
 from rs2sam2.config import Decision
 from rs2sam2.data.vocabulary import ensure_tokenizer, words
 from rs2sam2.errors import WeightsError
 from rs2sam2.losses import LossWeights
 from rs2sam2.training.module import HeadWeights, RS2SAM2Module
+from rs2sam2.training.parameter_groups import Rates
+from rs2sam2.training.recipe import names_a_data_set, read_recipe
+from rs2sam2.training.referring_module import ReferringModule
 
 PACKAGES = ("rs2sam2", "torch", "lightning", "numpy", "sentencepiece")
 
@@ -36,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def export(recipe: Path, output: Path, checkpoint: Path | None = None) -> None:
-    """Write the averaged weights of a run as a weight folder.
+    """Write the weights of a run as a weight folder: the averaged ones where the run kept an average.
 
     Args:
         recipe: configuration file of `rs2sam2 train fit`.
@@ -46,7 +50,7 @@ def export(recipe: Path, output: Path, checkpoint: Path | None = None) -> None:
     Raises:
         WeightsError: if the checkpoint is missing or holds something that plain weights do not.
     """
-    settings = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    settings = read_recipe(recipe)
     path = checkpoint or Path(settings["trainer"]["default_root_dir"]) / "last.ckpt"
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -54,18 +58,8 @@ def export(recipe: Path, output: Path, checkpoint: Path | None = None) -> None:
         raise WeightsError(f"{path}: no checkpoint there: train first (rs2sam2 train fit --config {recipe})") from error
     except Exception as error:  # torch raises many types for a damaged or unsafe file
         raise WeightsError(f"{path}: not a checkpoint that can be read safely: {error}") from error
-    model_settings = settings["model"]
-    typed = {"loss": LossWeights(**model_settings["loss"]), "heads": HeadWeights(**model_settings["heads"])}
-    module = RS2SAM2Module(**{**model_settings, **typed})
-    module.load_state_dict(state["state_dict"])
-    tokenizer = ensure_tokenizer(Path(settings["data"]["tokenizer"]), settings["data"].get("max_text_tokens", 64))
     clock = state["callbacks"]["Clock"]
-    provenance = {
-        "source": "trained from scratch by this project",
-        "license": "Apache-2.0",
-        "training_imagery": "OpenAerialMap contributors, terms not confirmed per image; see README.md",
-        "languages": ["en"],
-        "vocabulary": words(),
+    run = {
         "recipe": settings,
         "steps": state["global_step"],
         "wall_minutes": round(clock["wall_seconds"] / 60, 1),
@@ -73,10 +67,45 @@ def export(recipe: Path, output: Path, checkpoint: Path | None = None) -> None:
         "processor": platform.processor() or platform.machine(),
         "export_commit": _commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "tokenizer_sha256": tokenizer.sha256,
         "date": datetime.now(UTC).date().isoformat(),
     }
+    write = _write_referring if names_a_data_set(settings) else _write_nano
+    write(output, settings, state["state_dict"], run)
+
+
+def _write_nano(output: Path, settings: dict[str, Any], state: dict[str, Tensor], run: dict[str, Any]) -> None:
+    typed = {"loss": LossWeights(**settings["model"]["loss"]), "heads": HeadWeights(**settings["model"]["heads"])}
+    module = RS2SAM2Module(**{**settings["model"], **typed})
+    module.load_state_dict(state)
+    tokenizer = ensure_tokenizer(Path(settings["data"]["tokenizer"]), settings["data"].get("max_text_tokens", 64))
+    provenance = {
+        "source": "trained from scratch by this project",
+        "license": "Apache-2.0",
+        "training_imagery": "OpenAerialMap contributors, terms not confirmed per image; see README.md",
+        "languages": ["en"],
+        "vocabulary": words(),
+        **run,
+        "tokenizer_sha256": tokenizer.sha256,
+    }
     save(output, module.model, tokenizer, Decision(presence="object_score"), provenance, _card(provenance))
+
+
+def _write_referring(output: Path, settings: dict[str, Any], state: dict[str, Tensor], run: dict[str, Any]) -> None:
+    """In float32, as published weights are; they keep the licence that they began with."""
+    typed = {"loss": LossWeights(**settings["model"]["loss"]), "rates": Rates(**settings["model"]["rates"])}
+    module = ReferringModule(**{**settings["model"], **typed})
+    module.load_state_dict(state)
+    start, data = module.provenance, settings["data"]["dataset"]
+    provenance = {
+        "source": f"trained on {data} by rs2sam2, from: {start.get('source', 'unknown')}",
+        "license": start.get("license", "unknown"),
+        "training_data": f"{data}, and what was trained on before: {start.get('training_data', 'unknown')}",
+        "languages": ["en"],
+        "started_from_sha256": start.get("sha256"),
+        **run,
+    }
+    card = origin.card(module.config.name, provenance)
+    save(output, module.model, module.tokenizer, module.decision, provenance, card, torch.float32)
 
 
 def _commit() -> str:
