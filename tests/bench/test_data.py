@@ -3,14 +3,13 @@
 import json
 
 import pytest
-import torch
 
-from rs2sam2.bench.data import ModelInputs, measure, write_scenes
+from rs2sam2.bench.data import measure, write_scenes
 from rs2sam2.cli import main
+from rs2sam2.config import ModelConfig
 from rs2sam2.data.check import check
 from rs2sam2.data.rrsisd import RRSISD
 from rs2sam2.errors import ConfigError
-from rs2sam2.preprocess import model_inputs
 from tiny import tiny_config
 
 
@@ -27,30 +26,22 @@ def test_the_set_it_reads_is_sound(tmp_path):
     assert report.splits["train"].sentences == 2
 
 
-def test_items_are_what_a_model_takes(tmp_path):
-    write_scenes(tmp_path, seed=3)
-    data, config = RRSISD(tmp_path, "train"), tiny_config()
-    image, union, mask = ModelInputs(data, config, 30)[9]
-    assert torch.equal(image, model_inputs(data[1].image, config)[0]) and image.is_contiguous()
-    assert union.shape == (3, 32, 32)
-    assert mask.shape == (64, 64) and mask.dtype == torch.uint8 and mask.max() <= 1
-    whole = ModelInputs(data, config.replace(image_size=256), 8)[1][2]
-    assert (whole.numpy() == data[1].mask).all()
-
-
 @pytest.mark.parametrize("workers", [0, 1])
 def test_figures(tmp_path, workers):
     found = measure(tmp_path, tiny_config(), workers, batch_size=3, samples=10, seed=0)
     assert found["samples"] == 12
     assert found["samples_per_second"] == pytest.approx(12 / found["seconds"])
-    assert set(found["one_process_ms"]) == {"decode", "views", "mask"}
-    assert min(found["one_process_ms"].values()) > 0
+    stages = found["one_process_ms"]
+    assert set(stages) == {"decode", "views", "mask", "all"}
+    assert min(stages.values()) > 0
+    assert found["core_ms_per_sample"] > 0
     assert found["views"] == [64, 32]
 
 
 def test_dead_workers_are_one_line(tmp_path, monkeypatch):
     def die(*_, **__):
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error.")
+        yield
 
     monkeypatch.setattr("rs2sam2.bench.data.DataLoader", die)
     with pytest.raises(ConfigError, match=r"2 worker processes died.*fewer --workers"):
@@ -63,12 +54,13 @@ def test_the_command(tmp_path, capsys):
     assert main(arguments) == 0
     assert capsys.readouterr().out == f"wrote {path}\n"
     values = json.loads(path.read_text())
-    assert values["format"] == "rs2sam2.bench-data/1"
+    assert values["format"] == "rs2sam2.bench-data/2"
     command = values["run"]["command"]
     assert command.startswith("rs2sam2 bench data --") and "overwrite" not in command
     for option in ("--workers 0", "--batch-size 4", "--samples 2", "--preset nano", "--seed 0"):
         assert option in command, "defaults too"
-    assert values["run"]["versions"]["pillow"] and values["views"] == [256, 160]
+    nano = ModelConfig.preset("nano")
+    assert values["run"]["versions"]["pillow"] and values["views"] == [nano.image_size, nano.union_encoder.image_size]
     assert main(arguments) == 2
     assert "exists: use --overwrite" in capsys.readouterr().err
     assert main([*arguments, "--overwrite"]) == 0

@@ -83,6 +83,7 @@ def test_any_code_is_a_mask_or_refused(counts, height, width):
         ({"size": [2, 2], "counts": []}, "whole numbers"),
         ({"size": [2, 2], "counts": [2**62, 2**62, 2**62, 2**62, 4]}, "whole numbers"),
         ({"size": [2, 2], "counts": ""}, "no run-length code"),
+        ({"size": [2, 2], "counts": 10**12}, "no run-length code"),
         ({"size": [2, 2], "counts": "P"}, "no run-length code"),
         ({"size": [2, 2], "counts": "\u00e9"}, "ascii"),
         ({"size": [2, 2], "counts": "o" * 9 + "1"}, "no image is large enough"),

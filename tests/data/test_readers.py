@@ -1,6 +1,7 @@
 """The four data sets as they lie on disk, with the traps of each."""
 
 import json
+import os
 import pickle
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, default_collate
 
 from rs2sam2.data.nwpu_refer import NWPURefer
+from rs2sam2.data.oam_ref import OAMRef
 from rs2sam2.data.refsegrs import RefSegRS
 from rs2sam2.data.registry import DATASETS, find_dataset, open_dataset
 from rs2sam2.data.risbench import RISBench
@@ -77,6 +79,28 @@ def test_a_name_that_only_holds_val_is_not_val(nwpu_root):
     assert NWPURefer.splits(nwpu_root) == ["test", "trainval"]
     with pytest.raises(DataError, match="no sentences in split 'val'; it has test, test_easy, trainval"):
         NWPURefer(nwpu_root, "val")
+
+
+def test_oam_ref_things_groups_and_nothing(refer_root):
+    data = OAMRef(refer_root.parent, "train")
+    assert [(s.name, s.sentence, s.present) for s in data][3:] == [
+        ("m3.jpg", "the building on the left", True),
+        ("m1.jpg", "all buildings", True),
+        ("m1.jpg", "the ship", False),
+    ]
+    assert data[4].mask.sum() > data[0].mask.sum() and data[5].mask.shape == data[5].image.shape[:2]
+    assert OAMRef.splits(refer_root.parent) == ["train", "val"]
+    assert [s.kind for s in OAMRef(refer_root.parent, "val")] == ["only", "absent object"], "no groups in this split"
+
+
+def test_oam_ref_without_its_further_files(refer_root):
+    (refer_root / "rrsisd/refs(group).p").unlink()
+    (refer_root.parent / "no_target.json").unlink()
+    assert [*OAMRef(refer_root.parent, "train")] == [*RRSISD(refer_root, "train")]
+    with pytest.raises(DataError, match="no sentences in split 'test'; it has train, val"):
+        OAMRef(refer_root.parent, "test")
+    with pytest.raises(DataError, match="cannot be read"):
+        OAMRef(refer_root, "train")
 
 
 def test_samples_are_dictionaries(nwpu_root, risbench_root):
@@ -151,6 +175,25 @@ def test_sample_ids_can_name_files(refer_root):
     assert RRSISD(refer_root, "train")[0].sample_id == "_up-a_b__"
 
 
+@pytest.mark.parametrize("value", [7, ["the roof"], {"the": "roof"}, True])
+@pytest.mark.parametrize("field", ["raw", "kind"])
+def test_what_is_no_text_is_refused(refer_root, field, value):
+    path = refer_root / "rrsisd/refs(unc).p"
+    refs = pickle.loads(path.read_bytes())
+    refs[0]["sentences"][0] |= {"sent": "the roof", field: value}
+    path.write_bytes(pickle.dumps(refs))
+    with pytest.raises(DataError, match="is no text"):
+        RRSISD(refer_root, "train")
+
+
+def test_absent_sentences_are_text(refer_root):
+    path = refer_root.parent / "no_target.json"
+    entries = json.loads(path.read_text())
+    path.write_text(json.dumps([{**entries[0], "sentence": ["the ship"]}]))
+    with pytest.raises(DataError, match=r"no_target\.json: .*is no text"):
+        OAMRef(refer_root.parent, "train")
+
+
 def test_lists_that_share_themselves_are_bounded(refer_root, monkeypatch):
     path = refer_root / "rrsisd/refs(unc).p"
     refs = pickle.loads(path.read_bytes())[:1] * 40
@@ -187,11 +230,12 @@ def test_splits_that_are_not_there(refsegrs_root, nwpu_root, tmp_path):
         NWPURefer(tmp_path, "train")
 
 
-@pytest.mark.parametrize("damage", ["truncated", "no image", "missing", "postscript", "bomb"])
+@pytest.mark.parametrize("damage", ["truncated", "no image", "missing", "postscript", "bomb", "folder", "pipe"])
 def test_images_that_cannot_be_read(risbench_root, damage, monkeypatch):
     path = risbench_root / "img_rgb/P00.png"
-    if damage == "missing":
+    if damage in {"missing", "folder", "pipe"}:
         path.unlink()
+        {"folder": os.mkdir, "pipe": os.mkfifo}.get(damage, lambda _: None)(path)
     elif damage == "bomb":
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     else:
@@ -208,8 +252,9 @@ def test_missing_masks(risbench_root):
 
 
 def test_names(risbench_root):
-    assert [reader.name for reader in DATASETS] == ["refsegrs", "rrsisd", "risbench", "nwpu-refer"]
+    assert [reader.name for reader in DATASETS] == ["refsegrs", "rrsisd", "risbench", "nwpu-refer", "oam-ref"]
     assert find_dataset("RRSIS-D") is RRSISD and find_dataset("NWPU Refer") is NWPURefer
+    assert find_dataset("OAM-Ref") is OAMRef
     assert isinstance(open_dataset("RISBench", risbench_root, "val"), RISBench)
     with pytest.raises(DataError, match="no data set named 'coco': choose one of refsegrs, rrsisd"):
         find_dataset("coco")
@@ -256,3 +301,6 @@ def test_real_imagery_in_both_layouts(shared):
         sample = data[len(data) // 2]
         assert sample.present and sample.mask.shape == sample.image.shape[:2]
         assert data.plot(sample).width == max(512, sample.image.shape[1])
+    for split, counts in {"train": (614 + 90, 205), "val": (186 + 20, 64)}.items():
+        present = [sample.present for sample in OAMRef(root, split)]
+        assert (sum(present), len(present) - sum(present)) == counts

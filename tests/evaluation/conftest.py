@@ -135,6 +135,9 @@ class OracleSegmenter:
     def __call__(self, image, sentences):
         return [self.one(image.pixels, sentence) for sentence in sentences]
 
+    def mask_on_grid(self, answer, height, width):
+        return np.asarray(Image.fromarray(answer.mask).resize((width, height), Image.Resampling.NEAREST))
+
     def one(self, pixels, sentence):
         mask = np.zeros(pixels.shape[:2], dtype=bool)
         if pixels.shape[0] != SIDE:

@@ -11,7 +11,7 @@ from tests.training.referring_fake import SPM, UNION, write_refsegrs
 from rs2sam2.data.prepared import CollatePrepared, PreparedSamples, one_sentence_per_thing
 from rs2sam2.data.registry import open_dataset
 from rs2sam2.errors import ConfigError
-from rs2sam2.preprocess import model_inputs
+from rs2sam2.preprocess import model_inputs, normalise
 from rs2sam2.tokenizer import Tokenizer
 from rs2sam2.training.black_boxes import BlackBoxes
 from rs2sam2.training.referring_datamodule import EpochShare, ReferringDataModule, ValidationShare
@@ -28,8 +28,8 @@ def samples(tmp_path_factory):
 def test_pictures_at_s_and_u_and_masks_nearest(samples):
     item = PreparedSamples(samples, CONFIG, 96)[0]
     image, union_image = model_inputs(samples[0].image, CONFIG)
-    assert torch.equal(item.image, image) and item.image.shape == (3, 64, 64)
-    assert torch.equal(item.union_image, union_image) and item.union_image.shape == (3, 32, 32)
+    assert torch.equal(normalise(item.image), image) and image.shape == (3, 64, 64)
+    assert torch.equal(normalise(item.union_image), union_image) and union_image.shape == (3, 32, 32)
     assert torch.equal(
         item.mask, torch.from_numpy(samples[0].mask.astype(np.uint8)).repeat_interleave(2, 0).repeat_interleave(2, 1)
     )
@@ -50,6 +50,10 @@ def test_batches_of_any_size(samples):
     assert batch.counted.tolist() == [True, True, False]
     assert batch.attention_mask.sum(1).max() == batch.input_ids.shape[1]
     assert batch.sample_ids == [samples[i].sample_id for i in (0, 1, 2)]
+    taken = batch.normalised()
+    for place, (image, union_image) in enumerate(model_inputs(samples[i].image, CONFIG) for i in (0, 1, 2)):
+        assert torch.equal(taken.image[place], image) and torch.equal(taken.union_image[place], union_image)
+    assert batch.normalised(torch.bfloat16).image.dtype == torch.bfloat16
 
 
 def test_one_sentence_for_each_thing(samples):

@@ -6,58 +6,38 @@ Shapes: S, U sides of the trunk's and the union encoder's image in pixels.
 import json
 import os
 import pickle
+import resource
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
+from rs2sam2.checkpoints.locate import locate
+from rs2sam2.checkpoints.native import TOKENIZER, read_settings, read_tokenizer
 from rs2sam2.config import ModelConfig
+from rs2sam2.data.prepared import CollatePrepared, PreparedSamples
 from rs2sam2.data.rrsisd import ANNOTATIONS, IMAGES, RRSISD
-from rs2sam2.data.sample import ReferringDataset, Sample
+from rs2sam2.data.sample import ReferringDataset
 from rs2sam2.data.synthetic import render_scene
 from rs2sam2.errors import ConfigError, MissingExtraError
-from rs2sam2.preprocess import model_inputs
+from rs2sam2.evaluation.progress import bar
+from rs2sam2.preprocess import views
 
-FORMAT = "rs2sam2.bench-data/1"
+FORMAT = "rs2sam2.bench-data/2"
 SIDE, QUALITY, SCENES = 1024, 95, 8
 _STAGE_SAMPLES = 16
-
-
-class ModelInputs(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Samples as a model takes them, over and over again: (3, S, S), (3, U, U) float32 and the mask (S, S) uint8."""
-
-    def __init__(self, data: ReferringDataset, config: ModelConfig, length: int) -> None:
-        self.data, self.config, self.length = data, config, length
-
-    def __len__(self) -> int:
-        """Number of items."""
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Image, union image and mask of sample `index`, modulo the size of the set."""
-        sample = self.data[index % len(self.data)]
-        return *model_inputs(sample.image, self.config), self.mask(sample)
-
-    def mask(self, sample: Sample) -> Tensor:
-        """(S, S) uint8 of 0 and 1."""
-        side = self.config.image_size
-        mask = Image.fromarray(sample.mask)
-        if mask.size != (side, side):
-            mask = mask.resize((side, side), Image.Resampling.NEAREST)
-        return torch.from_numpy(np.array(mask, dtype=np.uint8))
 
 
 def measure(
     folder: Path, config: ModelConfig, workers: int, batch_size: int, samples: int, seed: int
 ) -> dict[str, Any]:
-    """Read rendered scenes in the layout of RRSIS-D through worker processes, as training does.
+    """Read rendered scenes in the layout of RRSIS-D through worker processes, as training does, and normalise them.
 
     Args:
         folder: where the scenes are written.
@@ -68,7 +48,8 @@ def measure(
         seed: of the scenes.
 
     Returns:
-        Samples a second, and what one sample costs in one process, stage by stage, in milliseconds.
+        Samples a second; what one costs all processes together in milliseconds of a core, which other programs disturb
+        less; and what it costs in one process, stage by stage.
 
     Raises:
         ConfigError: the workers died, as they do where there is too little shared memory.
@@ -78,18 +59,30 @@ def measure(
     data = RRSISD(folder, "train")
     # Until every worker runs and has filled its queue, batches come late or all at once.
     warm_up, batches = 2 * max(1, workers), -(-samples // batch_size)
-    inputs = ModelInputs(data, config, (warm_up + batches) * batch_size)
-    stages = _stages(inputs)
-    start = 0.0
+    items, weights = PreparedSamples(list(data), config, config.image_size), locate("nano")
+    stages = _stages(data, items, config)
+    loader = DataLoader(
+        items,
+        batch_size,
+        sampler=range((warm_up + batches) * batch_size),
+        num_workers=workers,
+        collate_fn=CollatePrepared(read_tokenizer(weights / TOKENIZER, read_settings(weights)[0])),
+        worker_init_fn=_leave_interrupts,
+    )
+    start, spent = 0.0, _core_seconds()
     try:
-        for number, _ in enumerate(DataLoader(inputs, batch_size, num_workers=workers), start=1):
-            if number == warm_up:
-                start = time.perf_counter()
+        source = iter(loader)  # its processes begin before the bar's thread does
+        with bar() as progress:
+            loaded = progress.track(source, total=warm_up + batches, description="batches")
+            for number, batch in enumerate(loaded, start=1):
+                batch.normalised()
+                if number == warm_up:
+                    start = time.perf_counter()
     except RuntimeError as error:
         raise ConfigError(
             f"the {workers} worker processes died ({error}): give fewer --workers or a smaller --batch-size"
         ) from error
-    seconds = time.perf_counter() - start
+    seconds, spent = time.perf_counter() - start, _core_seconds() - spent
     return {
         "format": FORMAT,
         "samples_per_second": batches * batch_size / seconds,
@@ -99,6 +92,7 @@ def measure(
         "batch_size": batch_size,
         "jpeg": {"side": SIDE, "quality": QUALITY, "bytes": _mean_bytes(data), "scenes": SCENES},
         "views": [config.image_size, config.union_encoder.image_size],
+        "core_ms_per_sample": 1000 * spent / ((warm_up + batches) * batch_size),
         "one_process_ms": stages,
         "cores": len(os.sched_getaffinity(0)),
         "load_average_at_end": os.getloadavg()[0],
@@ -135,23 +129,36 @@ def _run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
     return {"size": list(mask.shape), "counts": code["counts"].decode()}
 
 
-def _stages(inputs: ModelInputs) -> dict[str, float]:
-    """Milliseconds of each stage for one sample, mean over some."""
-    spent = {"decode": 0.0, "views": 0.0, "mask": 0.0}
+def _stages(data: ReferringDataset, items: PreparedSamples, config: ModelConfig) -> dict[str, float]:
+    """Milliseconds of each stage for one sample, mean over some; "all" is the whole of it."""
+    spent: dict[str, float] = {}
 
     def clock(stage: str, work: Callable[[], object]) -> None:
         start = time.perf_counter()
         work()
-        spent[stage] += (time.perf_counter() - start) * 1000 / _STAGE_SAMPLES
+        spent[stage] = spent.get(stage, 0.0) + (time.perf_counter() - start) * 1000 / _STAGE_SAMPLES
 
     for index in range(-1, _STAGE_SAMPLES):
-        sample = inputs.data[index % len(inputs.data)]
+        place = index % len(data)
+        sample = data[place]
         clock("decode", lambda sample=sample: sample.image)  # type: ignore[misc]
-        clock("views", lambda sample=sample: model_inputs(sample.image, inputs.config))  # type: ignore[misc]
-        clock("mask", lambda sample=sample: inputs.mask(sample))  # type: ignore[misc]
+        clock("views", lambda sample=sample: views(sample.image, config))  # type: ignore[misc]
+        clock("mask", lambda sample=sample: sample.stored_mask)  # type: ignore[misc]
+        clock("all", lambda place=place: items[place])  # type: ignore[misc]
         if index < 0:  # the first time, code and tables are loaded, too
-            spent = dict.fromkeys(spent, 0.0)
+            spent.clear()
     return spent
+
+
+def _leave_interrupts(_: int) -> None:
+    """Ctrl-C reaches every process; the one that waits for the workers ends them, so they need not complain."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _core_seconds() -> float:
+    """Time that this process and those that it has waited for have kept a core busy."""
+    used = [resource.getrusage(which) for which in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _mean_bytes(data: ReferringDataset) -> int:

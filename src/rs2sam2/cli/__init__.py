@@ -99,7 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         return _refuse(f"cannot print or read ({error}): give it another place")
     if code == INTERRUPTED:
-        print("rs2sam2: interrupted, no result was written", file=sys.stderr)
+        begun = (sys.argv[1:] if arguments is None else [*arguments])[:1] == ["evaluate"]
+        kept = "the same command goes on from here" if begun else "no result was written"
+        print(f"rs2sam2: interrupted, {kept}", file=sys.stderr)
     return code if isinstance(code, int) else 0
 
 

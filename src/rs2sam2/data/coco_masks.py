@@ -71,13 +71,15 @@ def _uncompressed(counts: list[Any]) -> NDArray[np.int64]:
     return runs.astype(np.int64)
 
 
-def _expanded(counts: str | bytes) -> NDArray[np.int64]:
+def _expanded(counts: object) -> NDArray[np.int64]:
     """Runs from COCO's text code.
 
     Each character, counted from "0", holds 5 bits and a sixth for "goes on". From the fourth on, a run is written as
     its difference to the run before the last.
     """
-    text = counts.encode("ascii") if isinstance(counts, str) else bytes(counts)
+    text = counts.encode("ascii") if isinstance(counts, str) else counts
+    if not isinstance(text, bytes):
+        raise DataError(f"no run-length code: {text!r}")
     codes = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - 48
     goes_on = codes & 32 > 0
     if not len(codes) or codes.min() < 0 or codes.max() > 63 or goes_on[-1]:

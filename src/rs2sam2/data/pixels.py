@@ -1,5 +1,6 @@
 """Image and mask files of a data set as arrays; whatever is wrong with one becomes an error that names it."""
 
+from errno import EINVAL
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
         ImageError: the file is missing, damaged or no image.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(_regular(path), formats=FORMATS) as image:
             return np.array(image.convert("RGB"))
     except Exception as error:  # damaged bytes make decoders raise whatever comes to hand
         raise _unreadable(path, error) from error
@@ -32,7 +33,7 @@ def read_size(path: Path) -> tuple[int, int]:
         ImageError: the file is missing or no image.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(_regular(path), formats=FORMATS) as image:
             return image.height, image.width
     except Exception as error:  # as above
         raise _unreadable(path, error) from error
@@ -45,13 +46,20 @@ def read_mask_file(path: Path, above: int) -> NDArray[np.bool_]:
         ImageError: the file is missing, damaged or no image.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(_regular(path), formats=FORMATS) as image:
             values = np.array(image)
             if image.mode in {"LA", "RGBA"}:
                 values = values[..., :-1]
     except Exception as error:  # as above
         raise _unreadable(path, error) from error
     return np.asarray(values > above if values.ndim == 2 else (values > above).any(axis=2))
+
+
+def _regular(path: Path) -> Path:
+    """The path, unless it leads to something that reading would wait for, as a pipe."""
+    if path.exists() and not path.is_file():
+        raise OSError(EINVAL, "not a regular file")
+    return path
 
 
 def _unreadable(path: Path, error: Exception) -> ImageError:

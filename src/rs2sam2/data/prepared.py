@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.data.sample import Sample
-from rs2sam2.preprocess import model_inputs
+from rs2sam2.preprocess import normalise, views
 from rs2sam2.tokenizer import Tokenizer
 
 Augment = Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]
@@ -21,7 +21,7 @@ Augment = Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 class Prepared(NamedTuple):
-    """One sample: pictures (3, S, S) and (3, U, U), mask (M, M) uint8 of 0 and 1; see `ReferringBatch`."""
+    """One sample: pictures (3, S, S) and (3, U, U) uint8, mask (M, M) uint8 of 0 and 1; see `ReferringBatch`."""
 
     image: Tensor
     union_image: Tensor
@@ -32,11 +32,11 @@ class Prepared(NamedTuple):
 
 
 class ReferringBatch(NamedTuple):
-    """Several samples.
+    """Several samples. Their pictures are bytes at first, a quarter of what the model takes; see `normalised`.
 
     Attributes:
-        image: (B, 3, S, S), normalised.
-        union_image: (B, 3, U, U), normalised.
+        image: (B, 3, S, S).
+        union_image: (B, 3, U, U).
         input_ids: (B, L) int64.
         attention_mask: (B, L) bool.
         mask: (B, M, M) uint8 of 0 and 1.
@@ -53,6 +53,11 @@ class ReferringBatch(NamedTuple):
     counted: Tensor
     sample_ids: list[str]
     sentences: list[str]
+
+    def normalised(self, dtype: torch.dtype = torch.float32) -> Self:
+        """The batch as the model takes it: pictures normalised, where they lie, and then in the model's type."""
+        image, union_image = (normalise(view).to(dtype) for view in (self.image, self.union_image))
+        return self._replace(image=image, union_image=union_image)
 
 
 class PreparedSamples(Dataset[Prepared]):
@@ -85,7 +90,7 @@ class PreparedSamples(Dataset[Prepared]):
         side = (self.mask_side, self.mask_side)
         mask = np.asarray(Image.fromarray(sample.stored_mask).resize(side, Image.Resampling.NEAREST))
         return Prepared(
-            *model_inputs(image, self.config),
+            *views(image, self.config),
             torch.from_numpy(mask.astype(np.uint8)),
             index < len(self),
             sample.sample_id,
@@ -106,11 +111,13 @@ class CollatePrepared:
             ExpressionError: a sentence is blank, or longer than the model reads.
         """
         image, union_image, mask, counted, sample_ids, sentences = zip(*prepared, strict=True)
+        # torch's own stacking: in a worker process it writes to where the training process reads.
+        stacked, union_stacked, masks = (default_collate(list(tensors)) for tensors in (image, union_image, mask))
         return ReferringBatch(
-            torch.stack(image),
-            torch.stack(union_image),
+            stacked,
+            union_stacked,
             *self.tokenizer.batch(sentences),
-            torch.stack(mask),
+            masks,
             torch.tensor(counted),
             list(sample_ids),
             list(sentences),

@@ -49,3 +49,23 @@ def inside(folder: Path, name: str) -> Path:
     if not parts or Path(name).is_absolute() or ".." in parts or "\0" in name:
         raise DataError(f"{folder}: the annotations name {name!r}, which is no file of this folder")
     return folder / name
+
+
+def text(value: object) -> str:
+    """The value, blanks around it removed.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value.strip()
+
+
+def text_or_none(value: object) -> str | None:
+    """As `text`; None stays None.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    return None if value is None else text(value)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rs2sam2.data.plain_pickle import read_plain_pickle
-from rs2sam2.data.reading import inside, read_bytes, read_json
+from rs2sam2.data.reading import inside, read_bytes, read_json, text, text_or_none
 from rs2sam2.data.sample import SPLITS, CocoMask, ReferringDataset, Sample, no_such_split, safe_id
 from rs2sam2.errors import DataError
 
@@ -95,11 +95,11 @@ def _samples(folder: Path, refs: Iterable[Mapping[str, Any]], instances: Mapping
             yield Sample(
                 path=path,
                 name=image["file_name"],
-                sentence=(sentence.get("raw") or sentence["sent"]).strip(),
+                sentence=text(sentence.get("raw") or sentence["sent"]),
                 sample_id=safe_id(ref["ref_id"], sentence["sent_id"]),
                 truth=truth,
-                kind=sentence.get("kind"),
-                category=categories.get(ref.get("category_id")),
+                kind=text_or_none(sentence.get("kind")),
+                category=text_or_none(categories.get(ref.get("category_id"))),
                 ref_id=ref["ref_id"],
                 sent_id=sentence["sent_id"],
             )

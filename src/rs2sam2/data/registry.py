@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from rs2sam2.data.nwpu_refer import NWPURefer
+from rs2sam2.data.oam_ref import OAMRef
 from rs2sam2.data.refsegrs import RefSegRS
 from rs2sam2.data.risbench import RISBench
 from rs2sam2.data.rrsisd import RRSISD
 from rs2sam2.data.sample import ReferringDataset
 from rs2sam2.errors import DataError
 
-DATASETS: tuple[type[ReferringDataset], ...] = (RefSegRS, RRSISD, RISBench, NWPURefer)
+DATASETS: tuple[type[ReferringDataset], ...] = (RefSegRS, RRSISD, RISBench, NWPURefer, OAMRef)
 
 
 def find_dataset(name: str) -> type[ReferringDataset]:

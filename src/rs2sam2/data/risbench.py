@@ -1,20 +1,18 @@
 """RISBench."""
 
-from typing import ClassVar
-
 from rs2sam2.data.phrases import PhraseDataset
 
 
 class RISBench(PhraseDataset):
     """RISBench: sentences about single things in images of DOTA and DIOR.
 
-    Source: published by its authors with the paper below; built on VRSBench.
+    Source: repository `HIT-SIRS/CroBIM` of its authors; built on VRSBench, with images of DOTA and DIOR.
 
     Licence: CC BY 4.0.
 
-    Size: 52 472 sentences: train 26 300, val 10 013, test 16 159. Images are 512 x 512 pixels.
+    Size: 52 472 sentences. How many of them a split has is not known to us. Images are 512 x 512 pixels of 0.1 to 30 m.
 
-    Classes: those of DOTA and DIOR; they are in the sentences alone.
+    Classes: 26, those of DOTA and DIOR; they are in the sentences alone.
 
     Format, under `root`:
         * `img_rgb/<name.ext>`
@@ -29,5 +27,4 @@ class RISBench(PhraseDataset):
     """
 
     name = "risbench"
-    published: ClassVar = {"train": 26300, "val": 10013, "test": 16159}
     images, masks, suffix, above = "img_rgb", "mask", "", 0

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
-from rs2sam2.data.reading import inside, read_json
+from rs2sam2.data.reading import inside, read_json, text, text_or_none
 from rs2sam2.data.refer import ReferDataset
 from rs2sam2.data.sample import CocoMask, Sample, safe_id
 from rs2sam2.errors import DataError
@@ -79,10 +79,10 @@ def no_target(root: str | Path, split: str | None = None) -> list[Sample]:
                     Sample(
                         path=inside(Path(root), entry["image"]),
                         name=name,
-                        sentence=entry["sentence"],
+                        sentence=text(entry["sentence"]),
                         sample_id=safe_id(Path(name).stem, "absent", asked[name]),
                         truth=CocoMask([], *sizes[name]),
-                        kind=entry.get("kind"),
+                        kind=text_or_none(entry.get("kind")),
                     )
                 )
     except (KeyError, TypeError, AttributeError) as error:

@@ -118,6 +118,8 @@ NATIVE_FIGURES = (
 )
 """Of a data set, with masks at their own size."""
 
+PAPER_SIDE = 1024
+"""The published figures are of masks of 1024 x 1024 pixels."""
 _OVERLAP_AT_1024 = ("intersection_at_1024", "union_at_1024")
 PAPER_FIGURES = (
     Figure("mean_iou", "mIoU at 1024 x 1024; all sentences; 0 where the union is empty", MeanIoU, _OVERLAP_AT_1024),

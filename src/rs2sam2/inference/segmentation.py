@@ -55,6 +55,8 @@ class Segmentation:
         crs: the image's, or None.
         valid: (H, W) where the image has data, or None for everywhere; outside, mask and probability are 0.
         warnings: what to know before trusting the answer, one sentence each.
+        mask_logits: (h, w) float32, the mask on the model's own grid (see `Segmenter.mask_on_grid`); None where the
+            answer does not come from one look at the image.
     """
 
     expression: str
@@ -68,6 +70,7 @@ class Segmentation:
     crs: "CRS | None" = None
     valid: NDArray[np.bool_] | None = None
     warnings: tuple[str, ...] = ()
+    mask_logits: NDArray[np.float32] | None = None
 
     @property
     def score(self) -> float:

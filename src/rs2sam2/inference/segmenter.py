@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, get_args, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rs2sam2.checkpoints.convert import load_any
@@ -150,6 +151,28 @@ class Segmenter:
             answers.append(self._answer(opened, asked, logits, decision, notes))
         return answers[0] if isinstance(expression, str) else answers
 
+    def mask_on_grid(self, answer: Segmentation, height: int, width: int) -> NDArray[np.bool_]:
+        """The mask of an answer on another grid: its logits are brought there and then cut at the threshold.
+
+        The masks of published figures are made so, at 1024 x 1024. Presence is decided as in the answer; weights that
+        read it from the mask read it from this one.
+
+        Args:
+            answer: of this segmenter, with the weights' own threshold, about an image that has data everywhere.
+            height: rows of the grid, which covers the whole image.
+            width: columns.
+
+        Raises:
+            ConfigError: if the answer does not come from one look at the image.
+        """
+        if answer.mask_logits is None:
+            raise ConfigError("the answer was put together from parts of the image: its mask has one grid, the image's")
+        decision = self._bundle.decision
+        probability = self._probability(torch.from_numpy(answer.mask_logits)[None, None], height, width)
+        p_present = answer.p_present if decision.presence == "object_score" else float(probability.max())
+        mask: NDArray[np.bool_] = probability > decision.mask_threshold
+        return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
+
     def _run(self, image: RasterImage, ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
         """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
         pixels, union_pixels = (
@@ -174,8 +197,7 @@ class Segmenter:
     def _answer(
         self, image: RasterImage, expression: str, output: RS2SAM2Output, decision: Decision, notes: tuple[str, ...]
     ) -> Segmentation:
-        logits = to_image_grid(output.mask_logits, image.height, image.width)[0, 0]
-        probability = mask_probability(logits, self._model.config).numpy().astype(np.float32, copy=False)
+        probability = self._probability(output.mask_logits, image.height, image.width)
         if image.valid is not None:
             probability = np.where(image.valid, probability, np.float32(0))
         if decision.presence == "object_score":
@@ -197,7 +219,13 @@ class Segmenter:
             crs=image.crs,
             valid=image.valid,
             warnings=notes,
+            mask_logits=output.mask_logits[0, 0].numpy(),
         )
+
+    def _probability(self, mask_logits: Tensor, height: int, width: int) -> NDArray[np.float32]:
+        """(height, width) of logits (1, 1, h, w)."""
+        logits = to_image_grid(mask_logits, height, width)[0, 0]
+        return mask_probability(logits, self._model.config).numpy().astype(np.float32, copy=False)
 
 
 def _one(output: RS2SAM2Output, index: int) -> RS2SAM2Output:

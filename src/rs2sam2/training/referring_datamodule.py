@@ -10,10 +10,16 @@ import lightning.pytorch as pl
 from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
 
-from rs2sam2.data.prepared import CollatePrepared, Prepared, PreparedSamples, one_sentence_per_thing
+from rs2sam2.data.prepared import (
+    CollatePrepared,
+    Prepared,
+    PreparedSamples,
+    ReferringBatch,
+    one_sentence_per_thing,
+)
 from rs2sam2.data.registry import open_dataset
 from rs2sam2.errors import ConfigError
-from rs2sam2.evaluation.benchmark.score import PAPER_SIDE
+from rs2sam2.evaluation.figures import PAPER_SIDE
 from rs2sam2.training.black_boxes import BlackBoxes
 from rs2sam2.training.referring_module import ReferringModule
 
@@ -76,6 +82,10 @@ class ReferringDataModule(pl.LightningDataModule):
             samples = one_sentence_per_thing(samples, self.seed)
         items = PreparedSamples(samples, module.config, PAPER_SIDE)
         return self._loader(items, ValidationShare(items, trainer.world_size, trainer.global_rank), module)
+
+    def on_after_batch_transfer(self, batch: ReferringBatch, dataloader_idx: int) -> ReferringBatch:
+        """Pictures travel as bytes and are normalised where the model is."""
+        return batch.normalised(next(self._trainer_and_module()[1].parameters()).dtype)
 
     def _loader(
         self, items: PreparedSamples, sampler: DistributedSampler[int], module: ReferringModule

@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import pytest
 
+from rs2sam2.data.registry import find_dataset
 from rs2sam2.evaluation.benchmark.published import published
 from rs2sam2.evaluation.benchmark.report_tables import published_tables
 from rs2sam2.evaluation.figures import PAPER_FIGURES
@@ -19,6 +20,7 @@ def test_files_are_whole(data):
     keys = [(row["method"], row["split"]) for row in content["rows"]]
     assert len(set(keys)) == len(keys) > 0
     assert {row["source"] for row in content["rows"]} == set(content["sources"])
+    assert all(source.startswith("reported ") for source in content["sources"].values())
     for row in content["rows"]:
         assert set(row["percent"]) <= set(NAMES)
         assert "mean_iou" in row["percent"]
@@ -67,4 +69,23 @@ def test_reported_and_measured_never_share_a_column():
     reported, measured = published_tables(report)
     assert "ours" not in {row[0] for row in reported.rows}
     assert measured.rows == [("ours", *["50.0"] * 7)]
-    assert all(row[-1] for row in reported.rows)
+    assert {row[-1] for row in reported.rows} == {"[1]", "[2]", "[3]", "[4]"}
+    assert "[1] reported by the paper: Rong" in reported.note and "NeurIPS 2026" in reported.note
+    assert "not known to us: see that" not in reported.note
+
+
+def test_later_methods_have_sources_of_their_own():
+    sizes = {data: find_dataset(data).published.get("test", 1) for data in SETS}
+    rows = [row for data, samples in sizes.items() for row in published(data, "test", samples)["rows"]]
+    later = {row["method"]: row["source"] for row in rows if "AAAI 2026" not in row["source"]}
+    assert set(later) == {"EviSAM3", "DiCoR", "RSRefSeg 2", "SegEarth-R2", "RMSIN"}
+    assert len(set(later.values())) == 5
+
+
+def test_a_split_of_unknown_size_is_compared_with_a_warning():
+    found = published("risbench", "test", 77)
+    assert found["rows"] and not found["checked"] and not found["other_data"]
+    assert published("rrsisd", "test", 3481)["checked"]
+    figures = {name: {"value": 0.5, "low": None, "high": None} for name in NAMES}
+    report = {"published": found, "figures": {"paper_protocol": figures}, "system": {"name": "ours"}}
+    assert "not known to us: see that yours is the same" in next(published_tables(report)).note

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from rs2sam2.errors import DataError
 from rs2sam2.evaluation.diagnosis.pictures import ANSWER, TRUTH, contact_sheet
-from rs2sam2.evaluation.diagnosis.render import markdown, print_report, read_report
+from rs2sam2.evaluation.diagnosis.render import markdown, print_report
 from rs2sam2.evaluation.diagnosis.report import FORMAT, measure
 from rs2sam2.evaluation.provenance import run_record
+from rs2sam2.evaluation.report_file import read_report
 
 
 def report_of(measured):
@@ -67,7 +68,7 @@ def test_a_report_survives_json_and_every_figure_on_the_page_comes_from_it(place
     report = report_of(measure(oracle, places_root, "val", 4, seed=1))
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(report, allow_nan=False))
-    page = markdown(read_report(path), path.name)
+    page = markdown(read_report(path, FORMAT, "diagnose"), path.name)
     assert page == markdown(report, path.name)
     assert report["weights"]["sha256"] in page
     assert report["run"]["command"] in page
@@ -91,7 +92,7 @@ def test_a_file_that_is_no_report_is_refused(tmp_path, content):
     path = tmp_path / "metrics.json"
     path.write_text(content)
     with pytest.raises(DataError, match=r"metrics\.json"):
-        read_report(path)
+        read_report(path, FORMAT, "diagnose")
 
 
 def test_a_report_with_holes_is_refused(tmp_path):

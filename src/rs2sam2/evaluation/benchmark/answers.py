@@ -12,6 +12,7 @@ from rs2sam2.errors import DataError
 from rs2sam2.evaluation.benchmark.masks import mask_name, read_mask
 from rs2sam2.evaluation.benchmark.questions import Question
 from rs2sam2.evaluation.boundary import Mask
+from rs2sam2.evaluation.figures import PAPER_SIDE
 from rs2sam2.files import file_sha256
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.language import LanguageWarning
@@ -27,10 +28,13 @@ class Answer:
 
     Attributes:
         mask: (H, W) at the picture's own size; empty where nothing was found.
+        paper_mask: (1024, 1024), made as the masks of published figures are: logits brought there, then cut at the
+            threshold; None for systems that give masks only.
         p_present, predicted_iou, score: as in `Segmentation`; None for masks of another system.
     """
 
     mask: Mask
+    paper_mask: Mask | None = None
     p_present: float | None = None
     predicted_iou: float | None = None
     score: float | None = None
@@ -64,6 +68,7 @@ class Weights:
             "weights_license": weights.license,
             "device": device,
             "precision": precision,
+            "masks_at_1024": "logits enlarged, then cut at the threshold",
         }
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Answer]:
@@ -80,7 +85,8 @@ class Weights:
                 warnings.simplefilter("ignore", LanguageWarning)  # whatever the words, what counts is the answer
                 answers = self._segmenter(image, sentences)
             for answer in answers:
-                yield Answer(answer.mask, answer.p_present, answer.predicted_iou, answer.score)
+                paper_mask = self._segmenter.mask_on_grid(answer, PAPER_SIDE, PAPER_SIDE)
+                yield Answer(answer.mask, paper_mask, answer.p_present, answer.predicted_iou, answer.score)
 
 
 class Predictions:
@@ -104,7 +110,11 @@ class Predictions:
             )
         self._folder = folder
         self.name = folder.name or folder.resolve().name
-        self.identity = {"predictions": self.name, "predictions_sha256": _checksum(folder, names)}
+        self.identity = {
+            "predictions": self.name,
+            "predictions_sha256": _checksum(folder, names),
+            "masks_at_1024": "masks enlarged, nearest neighbour",
+        }
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Answer]:
         """Read the masks.

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
 @app.command()
 def evaluate(
     context: typer.Context,
-    data: Annotated[str, typer.Option(metavar="NAME", help="Data set: refsegrs, rrsisd, risbench, nwpu-refer.")],
+    data: Annotated[str, typer.Option(metavar="NAME", help="refsegrs, rrsisd, risbench, nwpu-refer or oam-ref.")],
     root: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the data set lies.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the results go; a run cut short goes on.")

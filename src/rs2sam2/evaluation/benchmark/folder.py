@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rs2sam2.errors import DataError, OutputError
+from rs2sam2.errors import OutputError
 from rs2sam2.evaluation.benchmark.samples_table import read_table, write_table
 from rs2sam2.evaluation.benchmark.score import SampleScore
 from rs2sam2.evaluation.benchmark.summary import FORMAT
+from rs2sam2.evaluation.report_file import read_report
 from rs2sam2.files import whole_file
 
 JOURNAL, MASKS = "journal.jsonl", "masks"
@@ -73,12 +74,4 @@ def read_measured(folder: Path) -> tuple[dict[str, Any], list[SampleScore]]:
     Raises:
         DataError: the folder holds no finished measurement of this version.
     """
-    path = folder / METRICS
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}): finish the measurement with rs2sam2 evaluate") from error
-    found = report.get("format") if isinstance(report, dict) else None
-    if found != FORMAT:
-        raise DataError(f"{path}: format {found!r}, this version reads {FORMAT}: measure again with rs2sam2 evaluate")
-    return report, read_table(folder / SAMPLES)
+    return read_report(folder / METRICS, FORMAT, "evaluate"), read_table(folder / SAMPLES)

@@ -84,14 +84,14 @@ class _Places:
         try:
             self._pattern = None if pattern is None else re.compile(pattern)
         except re.error as error:
-            raise ConfigError(f"--place {pattern!r}: not a regular expression ({error}): mend it") from error
+            raise ConfigError(f"--place '{pattern}': not a regular expression ({error}): mend it") from error
         if self._pattern is not None and not self._pattern.groups:
-            raise ConfigError(f"--place {pattern!r}: has no group: put brackets around the part that names the place")
+            raise ConfigError(f"--place '{pattern}': has no group: put brackets around the part that names the place")
 
     def __call__(self, picture: str) -> str:
         if self._pattern is None:
             return picture
         found = self._pattern.search(picture)
         if found is None or not found[1]:
-            raise ConfigError(f"--place {self._pattern.pattern!r}: finds nothing in {picture!r}: mend it")
+            raise ConfigError(f"--place '{self._pattern.pattern}': finds nothing in {picture!r}: mend it")
         return found[1]

@@ -5,15 +5,16 @@ from typing import Any
 
 from rs2sam2.evaluation.benchmark.report_tables import (
     figure_tables,
-    place_table,
     published_tables,
     sample_table,
     slice_tables,
+    unit_tables,
 )
 from rs2sam2.evaluation.benchmark.score import SampleScore
 from rs2sam2.evaluation.html import Gallery, Histogram, Part, page
 from rs2sam2.evaluation.tabular import markdown_table
 
+WRITTEN_BY = "Written by `rs2sam2 evaluate`; do not edit."
 _BINS = 10
 
 
@@ -33,7 +34,7 @@ def report_page(report: Mapping[str, Any], scores: Sequence[SampleScore], galler
         _histogram(scores),
         *slice_tables(report),
         *galleries,
-        place_table(report),
+        *unit_tables(report),
         sample_table(scores),
     ]
     return page(_title(report), _summary(report), _facts(report), parts)
@@ -42,8 +43,8 @@ def report_page(report: Mapping[str, Any], scores: Sequence[SampleScore], galler
 def report_markdown(report: Mapping[str, Any]) -> str:
     """The text of `report.md`: the figures, the published ones and the parts, for a document."""
     tables = [*figure_tables(report), *published_tables(report), *slice_tables(report)]
-    facts = "".join(f"| {name} | {value.replace('|', '&#124;')} |\n" for name, value in _facts(report))
-    head = f"# {_title(report)}\n\nWritten by `rs2sam2 evaluate`; do not edit. {_summary(report)}\n\n"
+    facts = "".join("| {} | `{}` |\n".format(name, value.replace("|", "\\|")) for name, value in _facts(report))
+    head = f"# {_title(report)}\n\n{WRITTEN_BY} {_summary(report)}\n\n"
     return head + "| | |\n|---|---|\n" + facts + "\n" + "\n".join(map(markdown_table, tables))
 
 

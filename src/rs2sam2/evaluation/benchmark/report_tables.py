@@ -31,8 +31,8 @@ _OF_A_PART = {
     "target_accuracy": "target acc.",
     "no_target_accuracy": "no-target acc.",
 }
-MOST_SAMPLES = 1000
-"""Rows in the page's table of samples; all of them are in samples.parquet."""
+MOST_ROWS = 1000
+"""Rows of a table on the page."""
 
 
 def figure_tables(report: Mapping[str, Any]) -> Iterator[Table]:
@@ -51,18 +51,23 @@ def published_tables(report: Mapping[str, Any]) -> Iterator[Table]:
     known = report["published"]
     if known["reason"]:
         return
+    sources = list(dict.fromkeys(row["source"] for row in known["rows"]))
     rows = [
         (
             row["method"],
             row["venue"],
             *(f"{row['percent'][name]:.2f}" if name in row["percent"] else "" for name in _SHORT),
-            row["source"],
+            f"[{sources.index(row['source']) + 1}]",
         )
         for row in known["rows"]
     ]
+    notes = ["Percent, as printed."] + [f"[{number}] {source}." for number, source in enumerate(sources, start=1)]
+    if not known["checked"]:
+        notes.insert(1, "How many sentences the published split has is not known to us: see that yours is the same.")
     measured = report["figures"]["paper_protocol"]
     here = (report["system"]["name"], *(percent(measured[name]["value"]) for name in _SHORT))
-    yield Table("Reported by papers", ("method", "venue", *_SHORT.values(), "source"), rows, "Percent, as printed.")
+    headings = ("method", "venue", *_SHORT.values(), "source")
+    yield without_empty_columns(Table("Reported by papers", headings, rows, " ".join(notes)))
     yield Table("Measured here, by the same protocol", ("system", *_SHORT.values()), [here])
 
 
@@ -86,14 +91,18 @@ def slice_tables(report: Mapping[str, Any]) -> Iterator[Table]:
         yield without_empty_columns(Table(title, headings, rows))
 
 
-def place_table(report: Mapping[str, Any]) -> Table:
-    """One row a place."""
+def unit_tables(report: Mapping[str, Any]) -> Iterator[Table]:
+    """One row a place, and one a picture where that is another; those first that went worst."""
     names = ("mean_iou", "overall_iou", "precision_at_0.5")
-    rows = [
-        (place, str(figures["samples"]), *(percent(figures[name]) for name in names))
-        for place, figures in report["slices"]["place"].items()
-    ]
-    return Table("By place", ("place", "samples", *(_SHORT[name] for name in names)), rows)
+    for unit in ("place", "picture"):
+        found = report["slices"].get(unit, {})
+        worst = sorted(found, key=lambda name: (found[name]["mean_iou"] is None, found[name]["mean_iou"]))
+        rows = [
+            (name, str(found[name]["samples"]), *(percent(found[name][figure]) for figure in names))
+            for name in worst[:MOST_ROWS]
+        ]
+        note = f"The {MOST_ROWS} worst of {len(found)}; all are in metrics.json." if len(found) > MOST_ROWS else ""
+        yield Table(f"By {unit}", (unit, "samples", *(_SHORT[name] for name in names)), rows, note)
 
 
 def sample_table(scores: Sequence[SampleScore]) -> Table:
@@ -112,10 +121,10 @@ def sample_table(scores: Sequence[SampleScore]) -> Table:
             row["kind"],
             row["picture"],
         )
-        for row in rows[:MOST_SAMPLES]
+        for row in rows[:MOST_ROWS]
     ]
     figures = ("IoU", "boundary IoU", "boundary F1", "truth", "answer", "score")
     note = "Truth and answer in pixels."
-    if len(rows) > MOST_SAMPLES:
-        note += f" The {MOST_SAMPLES} worst of {len(rows)}; all are in samples.parquet."
+    if len(rows) > MOST_ROWS:
+        note += f" The {MOST_ROWS} worst of {len(rows)}; all are in samples.parquet."
     return without_empty_columns(Table("Samples", ("sample", "sentence", *figures, "kind", "picture"), cells, note))

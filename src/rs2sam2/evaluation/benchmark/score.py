@@ -13,10 +13,7 @@ from rs2sam2.data.sample import Sample
 from rs2sam2.evaluation.benchmark.answers import Answer
 from rs2sam2.evaluation.benchmark.questions import Question
 from rs2sam2.evaluation.boundary import Mask, boundary_matches, boundary_overlap
-from rs2sam2.evaluation.figures import Columns
-
-PAPER_SIDE = 1024
-"""The published figures are of masks of 1024 x 1024 pixels."""
+from rs2sam2.evaluation.figures import PAPER_SIDE, Columns
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,8 @@ class SampleScore:
         intersection, union: of both.
         boundary_intersection, boundary_union: see `boundary_overlap`.
         matched_prediction, prediction_boundary, matched_target, target_boundary: see `boundary_matches`.
-        intersection_at_1024, union_at_1024: with both masks brought to 1024 x 1024 (nearest neighbour).
+        intersection_at_1024, union_at_1024: of the masks at 1024 x 1024. The truth, as it is stored, is brought there
+            by nearest neighbour; so is the answer of a system that gives masks only (see `Answer.paper_mask`).
         p_present, predicted_iou, score: as in `Segmentation`; None for masks of another system.
     """
 
@@ -100,7 +98,10 @@ def score(question: Question, sample: Sample, answer: Answer) -> SampleScore:
     """
     truth, found = sample.mask, answer.mask
     height, width = truth.shape
-    large = [_at_paper_size(mask) for mask in (found, sample.stored_mask)]
+    large = [
+        _at_paper_size(found) if answer.paper_mask is None else answer.paper_mask,
+        _at_paper_size(sample.stored_mask),
+    ]
     return SampleScore(
         question.sample,
         question.picture,

@@ -1,5 +1,6 @@
-"""The same figures for parts of the samples: by kind of sentence, category, size of what is meant, and place."""
+"""The same figures for parts of the samples: by kind of sentence, category, size of the target, place, picture."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,20 +30,25 @@ def slices(scores: Sequence[SampleScore], seed: int) -> dict[str, Any]:
     """Figures of each part of each division that has more than one part.
 
     Returns:
-        Division -> part -> "samples", "places" and the figures with their intervals. "place" has one figure a place
-        without intervals: there is nothing to resample within one.
+        Division -> part -> "samples", "places" and the figures with their intervals. "place" and "picture" (where that
+        is another) have the figures of each one without intervals: there is nothing to resample within one.
     """
     found: dict[str, Any] = {}
     for division, part_of in DIVISIONS.items():
         parts = sorted({part_of(row) for row in scores}, key=lambda part: (_ORDER.get(part, -1), part))
         if len(parts) > 1:
             found[division] = {part: _part([row for row in scores if part_of(row) == part], seed) for part in parts}
-    units = [row.place for row in scores]
-    found["place"] = {
-        place: {"samples": units.count(place), **values}
-        for place, values in by_unit(MASK_FIGURES, columns(scores), units).items()
-    }
+    by_place, by_picture = [row.place for row in scores], [row.picture for row in scores]
+    found["place"] = _each(scores, by_place)
+    if by_picture != by_place:
+        found["picture"] = _each(scores, by_picture)
     return found
+
+
+def _each(scores: Sequence[SampleScore], units: Sequence[str]) -> dict[str, Any]:
+    samples = Counter(units)
+    figures = by_unit(MASK_FIGURES, columns(scores), units)
+    return {unit: {"samples": samples[unit], **values} for unit, values in figures.items()}
 
 
 def _part(scores: Sequence[SampleScore], seed: int) -> dict[str, Any]:

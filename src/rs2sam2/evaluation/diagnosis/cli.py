@@ -87,9 +87,11 @@ def _render(report: Path, output: Path | None, *, overwrite: bool) -> None:
     if output is None:
         raise OutputError(f"--render {report}: say where the page goes: -o docs/results.md")
     _check(output, (".md",), overwrite=overwrite)
-    from rs2sam2.evaluation.diagnosis.render import markdown, read_report
+    from rs2sam2.evaluation.diagnosis.render import markdown
+    from rs2sam2.evaluation.diagnosis.report import FORMAT
+    from rs2sam2.evaluation.report_file import read_report
 
-    _write(output, markdown(read_report(report), report.name).encode())
+    _write(output, markdown(read_report(report, FORMAT, "diagnose"), report.name).encode())
 
 
 def _check(path: Path | None, suffixes: Sequence[str], *, overwrite: bool) -> None:

@@ -1,14 +1,11 @@
 """Tables for a terminal, and the results page for the documentation, made from a report and from nothing else."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from rs2sam2.errors import DataError
-from rs2sam2.evaluation.diagnosis.report import FORMAT
 from rs2sam2.evaluation.diagnosis.tables import tables
 from rs2sam2.evaluation.tabular import markdown_table, print_table
 
@@ -17,22 +14,6 @@ def print_report(report: Mapping[str, Any], console: Console) -> None:
     """Print every table of a report."""
     for table in tables(report):
         print_table(table, console)
-
-
-def read_report(path: Path) -> dict[str, Any]:
-    """Read what `rs2sam2 diagnose` wrote.
-
-    Raises:
-        DataError: if it is missing, no JSON, or of another format.
-    """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a report ({error}): make one with rs2sam2 diagnose -o") from error
-    found = report.get("format") if isinstance(report, dict) else None
-    if found != FORMAT:
-        raise DataError(f"{path}: format {found!r}, this version reads {FORMAT}: make it again with rs2sam2 diagnose")
-    return dict(report)
 
 
 def markdown(report: Mapping[str, Any], source: str) -> str:

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from rs2sam2.data.attributes import Attributes
+from rs2sam2.data.claim_pairs import PairMaker
 from rs2sam2.data.expressions import make_expressions
 from rs2sam2.data.scene import Scene
 from rs2sam2.data.synthetic import render_scene
 from rs2sam2.evaluation.diagnosis.predict import PackedMask, Question
 from rs2sam2.evaluation.diagnosis.presence import Pair, PresenceQuestion
-from rs2sam2.evaluation.diagnosis.rendered_pairs import PairMaker
+from rs2sam2.evaluation.diagnosis.rendered_pairs import listed, sentence_pairs
 from rs2sam2.evaluation.diagnosis.scores import Target
 from rs2sam2.evaluation.progress import bar
 from rs2sam2.inference.images import RasterImage
@@ -33,18 +35,18 @@ class RenderedSet:
         """Draw `count` scenes once and prepare what is asked about them; `seed` decides all."""
         self._seed = seed
         self.targets: list[Target] = []
-        maker = PairMaker()
+        maker = PairMaker(listed)
         with bar() as progress:
             for number in progress.track(range(count), description="drawing scenes"):
                 scene = self.scene(number)
                 self.targets += self._targets(scene, number)
-                maker.add(scene)
+                maker.add(Attributes(scene))
         self.pairs = [
             Pair(
                 PresenceQuestion(Question(_name(pair.there), pair.sentence), True, _name(pair.there)),
                 PresenceQuestion(Question(_name(pair.absent), pair.sentence), False, _name(pair.absent), pair.reason),
             )
-            for pair in maker.pairs(round(PAIRS_PER_SCENE * count), self._generator(_PAIRS, 0))
+            for pair in sentence_pairs(maker, round(PAIRS_PER_SCENE * count), self._generator(_PAIRS, 0))
         ]
 
     def scene(self, number: int) -> Scene:

@@ -1,7 +1,8 @@
 """One run, one report: every figure from the same weights, data and seed, with the answers that users get."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +17,7 @@ from rs2sam2.evaluation.diagnosis.presence import Pair, PresenceQuestion, pair_s
 from rs2sam2.evaluation.diagnosis.real_set import RealSet, swapped
 from rs2sam2.evaluation.diagnosis.rendered_set import RenderedSet
 from rs2sam2.evaluation.diagnosis.scores import Case, Target, by_size, calibration, compare, mean_drop, summary
+from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.segmenter import Segmenter
 
 FORMAT = 1
@@ -60,44 +62,60 @@ def measure(segmenter: Segmenter, root: Path | None, split: str, rendered: int, 
         raise DataError("nothing to measure: give --root, or rendered scenes")
     start = perf_counter()
     sections: Figures = {}
+    said = _Answers(segmenter)
     presence: dict[str, list[Pair]] = {}
-    answers: dict[Question, Answer] = {}
     calibrated: Figures = {}
-    real, cases = None, []
+    real: RealSet | None = None
+    cases: list[Case] = []
     if root is not None:
         real = RealSet(root, split)
-        cases = _real(segmenter, real, seed, sections, presence, answers)
+        cases, presence["real"] = _real(real, said, seed, sections)
         calibrated["single"] = _calibration(cases)
         if real.absent:
-            calibrated["single and no target"] = _calibration(cases, [answers[one.question] for one in real.absent])
+            calibrated["single and no target"] = _calibration(cases, [said.to[one.question] for one in real.absent])
     if rendered:
-        calibrated["rendered"] = _calibration(_rendered(segmenter, rendered, seed, sections, presence, answers))
+        drawn, presence["rendered"] = _rendered(rendered, said, seed, sections)
+        calibrated["rendered"] = _calibration(drawn)
     if len(presence) > 1:
         presence["real and rendered"] = [pair for pairs in presence.values() for pair in pairs]
-    sections["presence"] = {name: pair_summary(pairs, answers, seed) for name, pairs in presence.items() if pairs}
+    sections["presence"] = {name: pair_summary(pairs, said.to, seed) for name, pairs in presence.items() if pairs}
     sections["calibration"] = calibrated
     sections["seconds"] = round(perf_counter() - start, 1)
     return Evaluation(sections, cases, real)
 
 
-def _real(
-    segmenter: Segmenter,
-    real: RealSet,
-    seed: int,
-    sections: Figures,
-    presence: dict[str, list[Pair]],
-    answers: dict[Question, Answer],
-) -> list[Case]:
-    """Fill in what the real split gives; return the single-object cases."""
+class _Answers:
+    """What was asked so far, and the answers to it (`to`)."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+        self.to: dict[Question, Answer] = {}
+
+    def ask(
+        self,
+        asked: Iterable[Target | PresenceQuestion],
+        pairs: Sequence[Pair],
+        open_picture: Callable[[str], RasterImage],
+        title: str,
+    ) -> None:
+        """Ask about targets, about absent things, and both halves of pairs."""
+        halves = (half for pair in pairs for half in (pair.there, pair.absent))
+        self.to |= ask(self._segmenter, [one.question for one in chain(asked, halves)], open_picture, title)
+
+    def cases(self, targets: Iterable[Target]) -> list[Case]:
+        """Targets beside their answers."""
+        return [compare(target, self.to[target.question]) for target in targets]
+
+
+def _real(real: RealSet, said: _Answers, seed: int, sections: Figures) -> tuple[list[Case], list[Pair]]:
+    """Fill in what the real split gives; return its single-object cases and its pairs."""
     targets = [*real.single, *real.group]
     exchanged = swapped(real.single, seed)
     scenes: Mapping[str, Scene] = scenes_by_image(real.refer, real.split) if real.has_outlines else {}
-    presence["real"] = colour_pairs(targets, real.absent, scenes, seed) if real.absent and scenes else []
-    questions = [target.question for target in targets] + [one.question for one in real.absent]
-    questions += _asked(presence["real"])
-    answers |= ask(segmenter, questions, real.open, f"{real.split} split")
+    pairs = colour_pairs(targets, real.absent, scenes, seed) if real.absent and scenes else []
+    said.ask([*targets, *real.absent], pairs, real.open, f"{real.split} split")
 
-    cases = _compared(real.single, answers)
+    cases = said.cases(real.single)
     sections["data"] = {
         "split": real.split,
         "sha256_of_annotations": real.checksum,
@@ -105,37 +123,26 @@ def _real(
     }
     sections["single"] = summary(cases, seed, ("kind", "area")) | {"by_size": by_size(cases, seed)}
     if real.group:
-        sections["group"] = summary(_compared(real.group, answers), seed, ("kind",))
+        sections["group"] = summary(said.cases(real.group), seed, ("kind",))
     if exchanged:
-        sections["swapped"] = _swapped(exchanged, answers, seed)
+        sections["swapped"] = _swapped(exchanged, said.to, seed)
     if real.absent:
         there = [PresenceQuestion(target.question, True, target.unit) for target in real.single]
-        sections["no_target"] = presence_summary([*there, *real.absent], answers, seed)
+        sections["no_target"] = presence_summary([*there, *real.absent], said.to, seed)
     if scenes:
         baselines = truth_baselines(real.single, scenes)
         sections["baselines"] = {name: summary(some, seed) for name, some in baselines.items()}
-    return cases
+    return cases, pairs
 
 
-def _rendered(
-    segmenter: Segmenter,
-    count: int,
-    seed: int,
-    sections: Figures,
-    presence: dict[str, list[Pair]],
-    answers: dict[Question, Answer],
-) -> list[Case]:
-    """Fill in what rendered scenes give; return the single-object cases."""
+def _rendered(count: int, said: _Answers, seed: int, sections: Figures) -> tuple[list[Case], list[Pair]]:
+    """Fill in what rendered scenes give; return their single-object cases and their pairs."""
     drawn = RenderedSet(count, seed)
-    presence["rendered"] = drawn.pairs
-    questions = [target.question for target in drawn.targets] + _asked(drawn.pairs)
-    answers |= ask(segmenter, questions, drawn.open, "rendered scenes")
+    said.ask(drawn.targets, drawn.pairs, drawn.open, "rendered scenes")
+    cases = {of: said.cases(one for one in drawn.targets if one.groups["of"] == of) for of in ("single", "group")}
     sections["rendered"] = {"scenes": count}
-    for of in ("single", "group"):
-        cases = _compared([target for target in drawn.targets if target.groups["of"] == of], answers)
-        if cases:
-            sections["rendered"][of] = summary(cases, seed, ("class",))
-    return _compared([target for target in drawn.targets if target.groups["of"] == "single"], answers)
+    sections["rendered"] |= {of: summary(some, seed, ("class",)) for of, some in cases.items() if some}
+    return cases["single"], drawn.pairs
 
 
 def _swapped(exchanged: Sequence[tuple[Target, Question]], answers: Mapping[Question, Answer], seed: int) -> Figures:
@@ -161,11 +168,3 @@ def _calibration(cases: Sequence[Case], absent: Sequence[Answer] = ()) -> Figure
             [answer.predicted_iou for answer in answers], ious
         ),
     }
-
-
-def _compared(targets: Sequence[Target], answers: Mapping[Question, Answer]) -> list[Case]:
-    return [compare(target, answers[target.question]) for target in targets]
-
-
-def _asked(pairs: Sequence[Pair]) -> list[Question]:
-    return [question.question for pair in pairs for question in (pair.there, pair.absent)]

@@ -11,7 +11,7 @@ def published(data: str, split: str, samples: int) -> dict[str, Any]:
     """What papers report for a split, if this is that split.
 
     Sets of other places may lie on disk in the same layout; their figures would compare with nothing. So the split has
-    to have as many sentences as the published one.
+    to have as many sentences as the published one, where that number is known.
 
     Args:
         data: name of the data set.
@@ -20,7 +20,8 @@ def published(data: str, split: str, samples: int) -> dict[str, Any]:
 
     Returns:
         "rows" ("method", "venue", "source", "percent": name of the figure by the paper's protocol -> value),
-        "reason" why there are none, or None, and "other_data": whether this is certainly not the published split.
+        "reason" why there are none, or None, "other_data": whether this is certainly not the published split, and
+        "checked": whether the number of sentences says that it is.
     """
     reader = find_dataset(data)
     path = files(__name__) / f"{reader.name}.json"
@@ -32,4 +33,9 @@ def published(data: str, split: str, samples: int) -> dict[str, Any]:
         reason = f"this split has {samples} sentences and the published one {expected}: it is another set of data"
     elif not rows:
         reason = f"no figures of {reader.name}, split {split}, are known to this version"
-    return {"rows": [] if reason else rows, "reason": reason, "other_data": samples != expected}
+    return {
+        "rows": [] if reason else rows,
+        "reason": reason,
+        "other_data": samples != expected,
+        "checked": reader.published.get(split) == samples,
+    }
