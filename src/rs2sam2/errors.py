@@ -4,8 +4,17 @@ A message gives the value, the place and the remedy, in one line. The command li
 """
 
 
+def printable(text: str) -> str:
+    """The text with everything escaped that is not seen: what a stranger's file says cannot steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class Rs2Sam2Error(Exception):
     """Base of every error that this package raises on purpose."""
+
+    def __str__(self) -> str:
+        """The message in one line; it may quote names from a stranger's file, and other libraries' messages."""
+        return printable(" ".join(super().__str__().splitlines()))
 
 
 class ConfigError(Rs2Sam2Error, ValueError):

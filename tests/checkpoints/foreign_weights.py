@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rs2sam2.checkpoints import beit3, meta_sam2, published
-from rs2sam2.checkpoints.names import NameTable
 from rs2sam2.config import UnionEncoderConfig
 from rs2sam2.model.rs2sam2 import RS2SAM2
 from tiny import tiny_model
@@ -46,18 +45,8 @@ def is_sam2(name: str) -> bool:
     return name.startswith(SAM2_PARTS) and ".fusion." not in name and ".adapter." not in name
 
 
-def their_name(table: NameTable, ours: str) -> str:
-    """The name that the table turns into ours."""
-    theirs = ours
-    for old, new in reversed(table.inner):
-        theirs = theirs.replace(new, old)
-    theirs = next(a + theirs.removeprefix(b) for a, b in table.prefixes if theirs.startswith(b))
-    assert table.our_name(theirs) == ours, f"{theirs} does not come back as {ours}"
-    return theirs
-
-
 def published_state(whole: RS2SAM2) -> dict[str, Tensor]:
-    state = {their_name(published.TABLE, name): tensor for name, tensor in whole.state_dict().items()}
+    state = {published.TABLE.their_name(name): tensor for name, tensor in whole.state_dict().items()}
     left = {f"visual_model.{name}": torch.ones(shape) for name, shape in MEMORY.items()}
     left["mm_extractor.beit3.vision_embed.mask_token"] = torch.ones(1, 1, 32)
     left["meo_linear.weight"] = torch.ones(32, 32)
@@ -67,7 +56,7 @@ def published_state(whole: RS2SAM2) -> dict[str, Tensor]:
 def sam2_state(whole: RS2SAM2, *, newer: bool = True) -> dict[str, Tensor]:
     """As Meta's files hold SAM 2, or SAM 2.1."""
     memory = MEMORY | (MEMORY_2_1 if newer else {})
-    state = {their_name(meta_sam2.TABLE, name): t for name, t in whole.state_dict().items() if is_sam2(name)}
+    state = {meta_sam2.TABLE.their_name(name): t for name, t in whole.state_dict().items() if is_sam2(name)}
     return {**{name: torch.ones(shape) for name, shape in memory.items()}, **state}
 
 
@@ -76,7 +65,7 @@ def beit3_state(whole: RS2SAM2) -> dict[str, Tensor]:
     state = whole.state_dict().items()
     heads = {f"{head}.{part}": torch.ones(3, 3) for head in ("mlm_head", "mim_head") for part in ("weight", "bias")}
     return {
-        **{their_name(beit3.TABLE, name): tensor for name, tensor in state if name.startswith("union_encoder.")},
+        **{beit3.TABLE.their_name(name): tensor for name, tensor in state if name.startswith("union_encoder.")},
         "beit3.vision_embed.mask_token": torch.ones(1, 1, 32),
         **heads,
     }

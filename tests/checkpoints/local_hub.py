@@ -4,13 +4,16 @@ import base64
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 LFS_FROM_BYTES = 10_000
+GIVES_UP_AFTER = 400 * 2**20
+"""Bytes of an endless answer: a test that fails should not fill a disk."""
 NAME = "owner/name"
 """A model of ours that the fixture `hub` has."""
 
@@ -37,6 +40,10 @@ class LocalHub:
         requests: "METHOD /path" of each, in order.
         breaks_after: bytes after which the connection is cut while such a file is sent, by file name.
         flipped: names of files whose last byte arrives wrong.
+        endless: names of files, or "api" for listings, whose contents are followed by more, without an end.
+        stalls: names of files of which half arrives, and then nothing.
+        announced: sizes that the listing gives in place of the true ones, by file name.
+        sent: bytes of endless answers that were sent.
         pays: what Authorization header uploading needs.
     """
 
@@ -44,9 +51,14 @@ class LocalHub:
     requests: list[str] = field(default_factory=list)
     breaks_after: dict[str, int] = field(default_factory=dict)
     flipped: set[str] = field(default_factory=set)
+    endless: set[str] = field(default_factory=set)
+    stalls: set[str] = field(default_factory=set)
+    announced: dict[str, int | None] = field(default_factory=dict)
+    sent: int = 0
     blobs: dict[str, bytes] = field(default_factory=dict)
     pays: str = "Bearer hf_right"
     url: str = ""
+    stopped: Event = field(default_factory=Event)
 
     def __enter__(self) -> "LocalHub":
         hub = self
@@ -66,6 +78,7 @@ class LocalHub:
 
     def stop(self) -> None:
         """No network from now on."""
+        self.stopped.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -186,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, content in repository.files.items():
             sibling: dict[str, Any] = {"rfilename": name}
             if blobs:
-                sibling |= {"size": len(content), "blobId": git_blob(content)}
+                sibling |= {"size": self.state.announced.get(name, len(content)), "blobId": git_blob(content)}
                 if is_lfs(content):
                     sha256 = hashlib.sha256(content).hexdigest()
                     sibling["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
@@ -201,15 +214,36 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {**headers, "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         if name in self.state.flipped:
             content = content[:-1] + bytes([content[-1] ^ 1])
+        if name in self.state.endless and self.command == "GET":
+            return self._send_without_end(content, headers)
         self._start(status, headers, len(content) - start)
-        if self.command == "GET":
+        if self.command == "GET" and name in self.state.stalls:
+            self.wfile.write(content[start : len(content) // 2])
+            self.state.stopped.wait()
+        elif self.command == "GET":
             end = self.state.breaks_after.get(name, len(content))
-            self.wfile.write(content[start:end])
+            with suppress(ConnectionError):
+                self.wfile.write(content[start:end])
             self.close_connection = end < len(content)
+
+    def _send_without_end(self, content: bytes, headers: dict[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Transfer-Encoding": "chunked"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        more = b" " * 2**20
+        self.close_connection = True
+        with suppress(ConnectionError):  # the other side has had enough
+            while self.state.sent < GIVES_UP_AFTER:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+                self.state.sent += len(content)
+                content = more
 
     def _json(self, answer: object, status: int = 200, code: str | None = None) -> None:
         content = json.dumps(answer).encode()
         headers = {"Content-Type": "application/json", **({"X-Error-Code": code} if code else {})}
+        if "api" in self.state.endless and self.command == "GET":
+            return self._send_without_end(content, headers, status)
         self._start(status, headers, len(content))
         if self.command != "HEAD":
             self.wfile.write(content)

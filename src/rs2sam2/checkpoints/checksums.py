@@ -12,7 +12,8 @@ from pathlib import Path
 PIECE = 16 * 2**20
 """Bytes of a file that one crc32 covers."""
 
-_THREADS = 4
+THREADS = min(4, os.cpu_count() or 1)
+"""That read one file together: the first touch of a page, on disk or in memory, makes a thread wait, not a core."""
 
 
 def file_crc32(path: Path) -> str:
@@ -22,7 +23,7 @@ def file_crc32(path: Path) -> str:
         OSError: if the file cannot be read.
     """
     starts = range(0, path.stat().st_size, PIECE)
-    with path.open("rb") as file, ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
+    with path.open("rb") as file, ThreadPoolExecutor(THREADS) as threads:
         return " ".join(threads.map(partial(_piece, file.fileno()), starts))
 
 

@@ -150,6 +150,9 @@ def _whole_of_ours(checkpoint: Checkpoint, name: str | None) -> _Whole:
     provenance = read_json(folder / native.PROVENANCE)
     sha256 = native.verified_sha256(folder / native.WEIGHTS, provenance)
     rest = {key: value for key, value in provenance.items() if key not in native.CHECKSUMS}
+    reasons = rest.get("dropped", {})
+    if not (isinstance(reasons, dict) and all(isinstance(names, list) for names in reasons.values())):
+        raise WeightsError(f"{folder / native.PROVENANCE}: 'dropped' gives no list of names for a reason; mend it")
     return _Whole(
         config,
         native.read_tokenizer(folder / native.TOKENIZER, config),

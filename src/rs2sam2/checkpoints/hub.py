@@ -25,6 +25,7 @@ import torch
 
 from rs2sam2.checkpoints.convert import TOKENIZERS, convert, is_native
 from rs2sam2.checkpoints.hub_errors import CACHE_VARIABLE, UnreachableError, cache_errors, hub_errors
+from rs2sam2.checkpoints.hub_limits import LARGEST_ANSWER, progress_up_to, require_room, short_answers
 from rs2sam2.checkpoints.locate import HubName
 from rs2sam2.checkpoints.native import CARD, CONFIG, FILES, FORMAT, PROVENANCE
 from rs2sam2.checkpoints.reading import IN_A_FOLDER, open_tensors, shard_names
@@ -59,8 +60,9 @@ def fetch(name: HubName, *, refresh: bool = False) -> Path:
 
     api = HfApi(library_name="rs2sam2")
     try:
-        with hub_errors(name):
+        with hub_errors(name), short_answers():
             info = api.model_info(name.repo, revision=name.revision, files_metadata=True, timeout=_TIMEOUT_S)
+            listing = {str(file.rfilename): file for file in info.siblings or []}
     except UnreachableError:
         if cached is None:
             raise
@@ -70,7 +72,7 @@ def fetch(name: HubName, *, refresh: bool = False) -> Path:
     target = _target(name, commit)
     with cache_errors(_cache()), _locked(target.parent):
         if not _complete(target):
-            _install(api, name, commit, {file.rfilename: file for file in info.siblings or []}, target)
+            _install(api, name, commit, listing, target)
         _remember(name, commit)
     return target
 
@@ -228,9 +230,14 @@ def _download(
 ) -> None:
     if file not in listing:
         raise WeightsError(f"{name}: {file} is named by the index, but the repository does not have it")
-    with hub_errors(name):
-        path = Path(api.hf_hub_download(name.repo, file, revision=commit, local_dir=top))
     entry = listing[file]
+    # Some mirrors do not give the size of a small file.
+    sizes = (entry.size, entry.lfs and entry.lfs.size, LARGEST_ANSWER)
+    size = next(size for size in sizes if isinstance(size, int))
+    require_room(size, top.parent)
+    progress = progress_up_to(size, f"{name}: {file}")
+    with hub_errors(name), short_answers():
+        path = Path(api.hf_hub_download(name.repo, file, revision=commit, local_dir=top, tqdm_class=progress))
     if entry.lfs is not None:
         intact = file_sha256(path) == entry.lfs.sha256
     elif entry.blob_id is not None:  # some mirrors of the Hub do not keep it
@@ -243,5 +250,6 @@ def _download(
 
 def _git_blob(path: Path) -> str:
     """Git's own name for the contents of a file: SHA-1 over a header and them."""
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    header = b"blob %d\0" % path.stat().st_size
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.sha1(header, usedforsecurity=False)).hexdigest()

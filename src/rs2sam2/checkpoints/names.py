@@ -32,6 +32,21 @@ class NameTable:
                 return name
         return None
 
+    def their_name(self, name: str) -> str:
+        """The entry that becomes `name` of our model: `our_name` the other way round.
+
+        Raises:
+            KeyError: if none does.
+        """
+        theirs = name
+        for old, new in reversed(self.inner):
+            theirs = theirs.replace(new, old)
+        for prefix, ours in self.prefixes:
+            found = prefix + theirs.removeprefix(ours)
+            if theirs.startswith(ours) and self.our_name(found) == name:
+                return found
+        raise KeyError(name)
+
     def reason_to_drop(self, name: str) -> str | None:
         """Why an entry is left behind; None if it is not."""
         return next((reason for start, reason in self.dropped.items() if name.startswith(start)), None)

@@ -9,6 +9,7 @@ README.md           model card
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from rs2sam2.checkpoints.checksums import file_crc32
+from rs2sam2.checkpoints.checksums import THREADS, file_crc32
 from rs2sam2.checkpoints.names import Shape, mismatch
 from rs2sam2.checkpoints.reading import open_tensors
 from rs2sam2.checkpoints.settings import read_json
@@ -217,6 +218,9 @@ def shapes_of(model: RS2SAM2) -> dict[str, Shape]:
 
 
 def fill(model: RS2SAM2, read: Callable[[str], Tensor], device: torch.device | str, dtype: torch.dtype) -> None:
-    """Give a model `on_meta` its values, one tensor after the other, and make it ready to answer."""
-    model.load_state_dict({name: read(name).to(device, dtype) for name in model.state_dict()}, assign=True)
+    """Give a model `on_meta` its values, a few tensors at a time, and make it ready to answer."""
+    names = list(model.state_dict())
+    with ThreadPoolExecutor(THREADS) as threads:
+        values = threads.map(lambda name: read(name).to(device, dtype), names)
+        model.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
     model.eval().requires_grad_(False)

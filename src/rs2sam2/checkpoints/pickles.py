@@ -29,7 +29,7 @@ LARGEST_LEGACY = 8 * 2**30
 
 _NESTED_UNDER = ("model", "state_dict", "module")
 
-# Names that tensors, parameters and dictionaries of them are made of; a weight file needs no other.
+# Names that tensors, parameters and dictionaries of them are made of, and a training script's options beside them.
 _STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 _ALLOWED = {
     "collections OrderedDict",
@@ -38,10 +38,11 @@ _ALLOWED = {
     "torch._utils _rebuild_parameter",
     "torch._utils _rebuild_tensor",
     "torch._utils _rebuild_tensor_v2",
+    "argparse Namespace",
     *(f"torch {kind}Storage" for kind in _STORAGES),
 }
 # Other ways of naming code, none of which torch.save takes by itself.
-_REFUSED_OPCODES = {"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"}
+_REFUSED_OPCODES = {"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"}
 
 # A tensor's arguments, with its storage's, are about 30.
 _HEAVIEST_TUPLE = 1000
@@ -50,6 +51,18 @@ _HEAVIEST_TUPLE = 1000
 _LEGACY_PICKLES = 5
 # Sizes of zip's end record, zip64's locator before it and zip64's end record before that (APPNOTE 4.3.14-16).
 _END, _LOCATOR, _END64 = 22, 20, 56
+
+
+class Namespace:
+    """Stands in for argparse.Namespace, in which training scripts keep their options beside the weights.
+
+    Holds nothing: what a file would set on it, a method that is called later for instance, is forgotten.
+    """
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        """Take what the file says of the options, and leave it."""
 
 
 def load_pickle(path: Path, *, zipped: bool) -> Mapping[str, Tensor]:
@@ -62,14 +75,16 @@ def load_pickle(path: Path, *, zipped: bool) -> Mapping[str, Tensor]:
         zipped: whether it is a zip or a bare pickle, as its first bytes say.
 
     Raises:
-        WeightsError: if the file is damaged, asks for more than it holds, names code, or holds other than tensors.
+        WeightsError: if the file is damaged, asks for more than it holds, names code, or holds other than tensors and
+            what training scripts keep beside them.
     """
     try:
         if zipped:
             _check_zip(path)
         else:
             _check_legacy(path)
-        with warnings.catch_warnings(action="ignore"), _plainly_named(path) as plain:
+        options = torch.serialization.safe_globals([(Namespace, "argparse.Namespace")])
+        with warnings.catch_warnings(action="ignore"), options, _plainly_named(path) as plain:
             content = torch.load(plain, map_location="cpu", weights_only=True, mmap=zipped)
     except WeightsError:
         raise

@@ -14,7 +14,7 @@ from rs2sam2.checkpoints.native import CONFIG
 from rs2sam2.checkpoints.reading import TensorSource, open_tensors
 from rs2sam2.checkpoints.settings import read_json
 from rs2sam2.checkpoints.writing import Lazy
-from rs2sam2.errors import WeightsError
+from rs2sam2.errors import WeightsError, printable
 
 
 class Kind(StrEnum):
@@ -139,6 +139,6 @@ def naming(place: Path | str) -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        if str(place) in str(error):
+        if printable(str(place)) in str(error):
             raise
         raise WeightsError(f"{place}: {error}") from error

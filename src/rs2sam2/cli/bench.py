@@ -50,6 +50,46 @@ def data(
     finish(context, measured, seed, output)
 
 
+@app.command()
+def load(
+    context: typer.Context,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="PATH_OR_NAME", help="A whole model; without it, the paper's with stand-in weights."),
+    ] = None,
+    seed: Seed = 1,
+    render: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
+    ] = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Seconds and memory from a weight file to a model that is ready, and to its first mask, in both precisions.
+
+    The paper's model needs 10 GB in the folder for temporary files (TMPDIR), and 10 GB of memory.
+    """
+    check_output(output, overwrite=overwrite)
+    if render is not None:
+        from rs2sam2.bench.load import FORMAT
+        from rs2sam2.bench.load_page import page
+        from rs2sam2.evaluation.report_file import read_report
+
+        deliver(page(read_report(render, FORMAT, "bench load"), render.name), output)
+        return
+    import tempfile
+
+    from rs2sam2.bench.load import make_full_size, measure
+    from rs2sam2.checkpoints.locate import locate
+    from rs2sam2.cli.segment import clean_on_sigterm
+
+    with clean_on_sigterm(), tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
+        source = Path(folder) / "made" if weights is None else locate(weights)
+        if weights is None:
+            make_full_size(source)
+        measured = measure(source, Path(folder), seed)
+    finish(context, measured, seed, output)
+
+
 def check_output(output: Path | None, *, overwrite: bool) -> None:
     """Refuse before the work what cannot be written after it.
 
@@ -72,18 +112,27 @@ def finish(context: typer.Context, measured: dict[str, Any], seed: int, output: 
     Raises:
         OutputError: the file cannot be written.
     """
-    from rs2sam2.errors import OutputError
     from rs2sam2.evaluation.provenance import run_record
-    from rs2sam2.files import whole_file
 
     run = run_record("bench", _typed(context), seed, "cpu")
-    text = json.dumps({**measured, "run": run}, indent=1, allow_nan=False)
+    deliver(json.dumps({**measured, "run": run}, indent=1, allow_nan=False) + "\n", output)
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """Print a text or write it.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from rs2sam2.errors import OutputError
+    from rs2sam2.files import whole_file
+
     if output is None:
-        print(text)
+        print(text, end="")
         return
     try:
         with whole_file(output) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}): give another place") from error
     print(f"wrote {output}")

@@ -46,5 +46,7 @@ def convert(
 
 def print_left_behind(dropped: dict[str, list[str]]) -> None:
     """One line for each reason."""
+    from rs2sam2.errors import printable
+
     for reason, names in dropped.items():
-        print(f"left behind on purpose: {len(names)} tensors ({reason})")
+        print(f"left behind on purpose: {len(names)} tensors ({printable(reason)})")

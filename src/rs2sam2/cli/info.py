@@ -38,12 +38,14 @@ def print_description(description: "Description", *, verified: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from rs2sam2.errors import printable
+
     console = Console()
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for key, value in _facts(description, verified=verified):
-        facts.add_row(key, escape(value))
+        facts.add_row(key, escape(printable(value)))
     console.print(facts)
     parts = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     parts.add_column("part")
@@ -53,7 +55,7 @@ def print_description(description: "Description", *, verified: bool) -> None:
     parts.add_section()
     parts.add_row("together", f"{description.total:,}", style="bold")
     for reason, count in description.dropped.items():
-        parts.add_row(f"left behind: {escape(reason)}", f"{count:,}", style="dim")
+        parts.add_row(f"left behind: {escape(printable(reason))}", f"{count:,}", style="dim")
     console.print(parts)
 
 
