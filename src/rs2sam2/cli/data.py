@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rs2sam2.cli import build
+
 if TYPE_CHECKING:
     from rs2sam2.data.check import Report
 
-app = typer.Typer(help="Check referring data sets.")
+app = typer.Typer(help="Check and build referring data sets.")
+app.add_typer(build.app, name="build")
 
 WRONG = 1
 _SHOWN = 3
@@ -25,7 +28,7 @@ def _start(context: typer.Context) -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="refsegrs, rrsisd, risbench or nwpu-refer.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="refsegrs, rrsisd, risbench, nwpu-refer or oam-ref.")],
     root: Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of the data set.")],
     weights: Annotated[
         str, typer.Option(metavar="NAME_OR_FOLDER", help="Whose longest sentence is the limit.")
