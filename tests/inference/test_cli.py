@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 from affine import Affine
@@ -67,6 +68,25 @@ def test_all_outputs(geotiff: Path, weights_folder: Path, capsys: pytest.Capture
     assert collection["rs2sam2"]["model_sha256"] == report["weights"]["sha256"]
     assert len(collection["features"]) == report["parts"]
     assert not [path for path in geotiff.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_polygons_as_asked_for(
+    geotiff: Path, weights_folder: Path, capsys: pytest.CaptureFixture[str], schema: dict
+) -> None:
+    asked = ["segment", str(geotiff), TEXT, "-e", "the blue ship", "--weights", str(weights_folder), "--json"]
+    shaped = ["--exclusive", "--min-area", "0.05", "--simplify", "1.5", "--style"]
+    outputs = [geotiff.parent / "a.fgb", geotiff.parent / "a.gpkg"]
+    assert main([*asked, *shaped, "-o", str(outputs[0]), "-o", str(outputs[1])]) == 0
+    report = json.loads(capsys.readouterr().out)
+    jsonschema.validate(report, schema)
+    assert [output["kind"] for output in report["outputs"]] == ["polygons", "polygons", "style"]
+    assert 0 < sum(result["area_px"] for result in report["results"]) <= 60 * 80, "no pixel is counted twice"
+    for path in outputs:
+        meta, _, shapes, values = pyogrio.raw.read(path)
+        columns = dict(zip(meta["fields"], values, strict=True))
+        assert len(shapes) and columns["area_m2"].min() >= 0.05
+        assert columns["area_px"].sum() <= sum(result["area_px"] for result in report["results"])
+    assert b"the blue ship" in (geotiff.parent / "a.qml").read_bytes()
 
 
 def test_several_expressions(
@@ -134,13 +154,15 @@ REFUSED = {
     "text as image": (["segment", "{text}", TEXT], "not an image"),
     "blank": (["segment", "{scene}", "  "], "holds no word"),
     "one blank of two": (["segment", "{scene}", TEXT, "-e", ""], "holds no word"),
-    "suffix": (["segment", "{scene}", TEXT, "-o", "{folder}/a.shp"], "unknown suffix '.shp'"),
+    "suffix": (["segment", "{scene}", TEXT, "-o", "{folder}/a.kml"], "unknown suffix '.kml'"),
     "overlay suffix": (["segment", "{scene}", TEXT, "--overlay", "{folder}/a.tif"], "unknown suffix"),
     "existing": (["segment", "{scene}", TEXT, "-o", "{old}"], "--overwrite"),
     "over the image": (["segment", "{scene}", TEXT, "-o", "{scene}", "--overwrite"], "image itself"),
     "twice": (["segment", "{scene}", TEXT, "-o", "{folder}/a.png", "--overlay", "{folder}/a.png"], "twice"),
     "no folder": (["segment", "{scene}", TEXT, "-o", "{folder}/none/a.png"], "no folder"),
     "unwritable": (["segment", "{scene}", TEXT, "-o", "/proc/a.png"], "cannot be written"),
+    "minimum area": (["segment", "{scene}", TEXT, "--min-area", "-1"], "min_area -1.0: give 0 or more"),
+    "style of nothing": (["segment", "{scene}", TEXT, "-o", "{folder}/a.png", "--style"], "goes beside polygons"),
     "threshold": (["segment", "{scene}", TEXT, "--threshold", "1.5"], "1.5 is outside 0..1"),
 }
 

@@ -13,7 +13,8 @@ from pyproj import Geod, Transformer
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 
-from rs2sam2.inference.vectorize import outlines, parts
+from rs2sam2.inference import vectorize
+from rs2sam2.inference.vectorize import Part
 
 GEOD = Geod(ellps="WGS84")
 LONGITUDE, LATITUDE = 85.5, 27.63
@@ -25,6 +26,15 @@ def grid(code: str, metres: float, turned: float = 0.0) -> tuple[CRS, Affine]:
     x, y = Transformer.from_crs("EPSG:4326", code, always_xy=True).transform(LONGITUDE, LATITUDE)
     size = metres / 111_320 if crs.is_geographic else metres
     return crs, Affine.translation(x, y) @ Affine.rotation(turned) @ Affine.scale(size, -size)
+
+
+def parts(mask: np.ndarray, transform: Affine | None, crs: CRS | None) -> tuple[Part, ...]:
+    found = vectorize.objects(mask, mask.astype(np.float32), transform, crs)
+    return vectorize.parts(found, transform, crs)
+
+
+def outlines(mask: np.ndarray) -> list[shapely.Polygon]:
+    return [part.outline for part in parts(mask, None, None)]
 
 
 @given(mask=arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=14)))

@@ -110,9 +110,9 @@ def test_geopackage(tmp_path: Path, asked: Segmentation) -> None:
     save(asked, tmp_path / "a.gpkg")
     info, polygons, columns = layer(tmp_path / "a.gpkg")
     assert info["crs"] == "EPSG:32645" and NAMED.items() <= info["layer_metadata"].items()
-    assert list(columns) == ["id", "expression", "score", "area_m2", "perimeter_m", "area_px"]
+    assert list(columns) == ["id", "expression", "score", "area_m2", "perimeter_m", "area_px", "tiles"]
     assert columns["id"] == [1, 2] and columns["area_px"] == [575, 100]
-    assert columns["score"] == pytest.approx([0.72, 0.72])
+    assert columns["score"] == pytest.approx([0.9, 0.9], abs=1 / 510)
     assert columns["area_m2"] == pytest.approx([575 / 4, 25], rel=0.01)
     assert len(polygons[0].interiors) == 1
     assert polygons[1].bounds == (350_030, 3_055_975, 350_035, 3_055_980)
@@ -168,7 +168,7 @@ def test_nothing_found_is_an_empty_file_of_its_kind(tmp_path: Path, answer: Make
     if suffix == "gpkg":
         info, polygons, columns = layer(path)
         assert (polygons, info["crs"], info["geometry_type"]) == ([], "EPSG:32645", "Polygon")
-        assert len(columns) == 6
+        assert len(columns) == 7
     elif suffix == "geojson":
         assert json.loads(path.read_text())["features"] == []
     elif suffix == "png":
@@ -191,7 +191,7 @@ def test_refused_targets(tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(image)
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
-    refused([tmp_path / "a.bmp"], r"unknown suffix '.bmp'.*\.png, \.tif, \.tiff, \.geojson or \.gpkg")
+    refused([tmp_path / "a.bmp"], r"unknown suffix '.bmp'.*\.png, \.tif, \.tiff, \.gpkg, .*\.parquet or \.shp")
     refused([tmp_path / "a"], "no suffix")
     refused([tmp_path / "a.png", f"{tmp_path}/./a.png"], "given twice")
     refused([tmp_path / "a.png"], "given twice", overlay=tmp_path / "a.png")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rs2sam2.inference.outputs.options import PolygonOptions
+
 if TYPE_CHECKING:
     from rs2sam2.inference.images import RasterImage
     from rs2sam2.inference.outputs.targets import Target
@@ -39,8 +41,9 @@ def segment(
             "--output",
             "-o",
             metavar="FILE",
-            help="Mask as .png or .tif (GeoTIFF), polygons as .geojson or .gpkg; may be repeated. A mask of several "
-            "expressions holds k where the k-th is meant, the likelier one where two overlap, and 0 for none.",
+            help="Mask as .png or .tif (GeoTIFF), polygons as .gpkg, .geojson, .fgb, .parquet or .shp; may be "
+            "repeated. A mask of several expressions holds k where the k-th is meant, the likelier one where two "
+            "overlap, and 0 for none.",
         ),
     ] = None,
     overlay: Annotated[
@@ -56,13 +59,35 @@ def segment(
     threshold: Annotated[
         float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
     ] = None,
+    min_area: Annotated[
+        float, typer.Option(metavar="AREA", help="Leave out smaller polygons: square metres, pixels without a CRS.")
+    ] = 0.0,
+    simplify: Annotated[
+        float, typer.Option(metavar="PIXELS", help="Simplify polygons by this tolerance; shared borders stay shared.")
+    ] = 0.0,
+    exclusive: Annotated[
+        bool, typer.Option("--exclusive", help="Give each pixel to the likeliest of several expressions.")
+    ] = False,
+    style: Annotated[
+        bool, typer.Option("--style", help="Write a style for QGIS (.qml) beside each file with polygons.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing output files.")] = False,
 ) -> None:
     """Find what EXPRESSION means in IMAGE, and write masks, polygons or a picture of it."""
     expressions = [*([] if expression is None else [expression]), *(more or [])]
     answers, opened, targets = run(
-        image, expressions, output or [], overlay, weights, device, precision.value, threshold, overwrite=overwrite
+        image,
+        expressions,
+        output or [],
+        overlay,
+        weights,
+        device,
+        precision.value,
+        threshold,
+        PolygonOptions(min_area, simplify, exclusive),
+        style=style,
+        overwrite=overwrite,
     )
     notes = list(dict.fromkeys(note for answer in answers for note in answer.warnings))
     for note in notes:
@@ -84,7 +109,9 @@ def run(
     device: str | None,
     precision: str,
     threshold: float | None,
+    polygons: PolygonOptions,
     *,
+    style: bool,
     overwrite: bool,
 ) -> "tuple[list[Segmentation], RasterImage, tuple[Target, ...]]":
     """Segment and write. Whatever can be refused without a model is refused before torch is imported.
@@ -100,7 +127,9 @@ def run(
     check_expressions(expressions)
     if threshold is not None:
         Decision(mask_threshold=threshold)
-    targets = check_targets(outputs, overlay, source=image, expressions=len(expressions), overwrite=overwrite)
+    targets = check_targets(
+        outputs, overlay, style=style, source=image, expressions=len(expressions), overwrite=overwrite
+    )
     opened = open_image(image)
 
     from rs2sam2.inference.outputs.writing import write_outputs
@@ -110,8 +139,12 @@ def run(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LanguageWarning)  # printed from the answers
         answers = segmenter(opened, list(expressions), threshold)
+    if polygons.exclusive:
+        from rs2sam2.inference.exclusive import exclusive
+
+        answers = exclusive(answers)
     with clean_on_sigterm():
-        write_outputs(targets, answers, opened, overwrite=overwrite)
+        write_outputs(targets, answers, opened, overwrite=overwrite, polygons=polygons)
     return answers, opened, targets
 
 

@@ -1,10 +1,10 @@
-"""Whether the optional 'geo' dependencies are here (rasterio, shapely, pyproj, pyogrio)."""
+"""Whether the optional 'geo' dependencies are here (rasterio, shapely, pyproj, pyogrio, pyarrow)."""
 
 from importlib.util import find_spec
 
 from rs2sam2.errors import MissingExtraError
 
-_GEO = ("rasterio", "shapely", "pyproj", "pyogrio")
+_GEO = ("rasterio", "shapely", "pyproj", "pyogrio", "pyarrow")
 
 
 def has_geo() -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
     from shapely.geometry import Polygon
 
+    from rs2sam2.inference.polygons.objects import Objects
     from rs2sam2.inference.vectorize import Part
 
 
@@ -91,16 +92,28 @@ class Segmentation:
         return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
     @cached_property
-    def parts(self) -> "tuple[Part, ...]":
-        """The mask's connected pieces with their measures, largest first.
+    def objects(self) -> "Objects":
+        """The mask's connected pieces with their measures as columns, in the order of their first pixels.
 
         Raises:
             MissingExtraError: if the extra 'geo' is not installed.
         """
         require_geo("making polygons")
+        from rs2sam2.inference.vectorize import objects
+
+        return objects(self.mask, self.probability, self.transform, self.crs)
+
+    @cached_property
+    def parts(self) -> "tuple[Part, ...]":
+        """The mask's connected pieces one by one, largest first.
+
+        Raises:
+            MissingExtraError: as `objects`.
+        """
+        found = self.objects
         from rs2sam2.inference.vectorize import parts
 
-        return parts(self.mask, self.transform, self.crs)
+        return parts(found, self.transform, self.crs)
 
     @property
     def polygons(self) -> "tuple[Polygon, ...]":

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,14 +20,30 @@ def write_files(contents: Sequence[tuple[Target, bytes]], *, overwrite: bool) ->
         OutputError: if one cannot be written.
     """
     waiting: list[tuple[Path, Target]] = []
-    new: list[Path] = []
-    done = False
     try:
         for target, content in contents:
             temporary = target.path.with_name(f".rs2sam2-{secrets.token_hex(8)}.tmp")
             waiting.append((temporary, target))
             _write(temporary, target, content)
-        for temporary, target in waiting:
+        move_files(waiting, overwrite=overwrite)
+    finally:
+        _remove(temporary for temporary, _ in waiting)
+
+
+def move_files(files: Sequence[tuple[Path, Target]], *, overwrite: bool) -> None:
+    """Bring finished files, which lie on the same file systems as their targets, to these places: all or none.
+
+    They reach the disk before the first of them is renamed.
+
+    Raises:
+        OutputError: if one cannot be written.
+    """
+    new: list[Path] = []
+    done = False
+    try:
+        for temporary, target in files:
+            _sync(temporary, target)
+        for temporary, target in files:
             exists = os.path.lexists(target.path)
             if exists and not overwrite:
                 raise OutputError(f"{target.name}: this file has appeared meanwhile: use --overwrite to replace it")
@@ -36,17 +52,27 @@ def write_files(contents: Sequence[tuple[Target, bytes]], *, overwrite: bool) ->
             _rename(temporary, target)
         done = True
     finally:
-        leftover = [temporary for temporary, _ in waiting]
-        for path in leftover if done else leftover + new:
-            with suppress(OSError):
-                path.unlink()
+        if not done:
+            _remove(new)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _write(temporary: Path, target: Target, content: bytes) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(content)
-            file.flush()
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _sync(temporary: Path, target: Target) -> None:
+    try:
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
     except OSError as error:
         raise _unwritable(target, error) from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from rs2sam2.inference.exclusive import likeliest
 from rs2sam2.inference.outputs.tags import tags
 from rs2sam2.inference.palette import colour
 from rs2sam2.inference.segmentation import Segmentation
@@ -27,13 +28,7 @@ def label_map(answers: Sequence[Segmentation]) -> NDArray[np.uint8]:
     """(H, W) of 0 and 255 for one answer, of 0 and 1..k for several (at most 255)."""
     if len(answers) == 1:
         return answers[0].mask.astype(np.uint8) * np.uint8(255)
-    labels = np.zeros(answers[0].mask.shape, dtype=np.uint8)
-    best = np.full(labels.shape, -1.0, dtype=np.float32)
-    for number, answer in enumerate(answers, 1):
-        wins = answer.mask & (answer.probability > best)
-        labels[wins] = number
-        best[wins] = answer.probability[wins]
-    return labels
+    return likeliest((answer.mask, answer.probability) for answer in answers).astype(np.uint8)
 
 
 def encode_png(answers: Sequence[Segmentation]) -> bytes:

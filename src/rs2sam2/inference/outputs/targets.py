@@ -11,15 +11,20 @@ from typing import Literal
 from rs2sam2.errors import OutputError
 from rs2sam2.inference.extras import require_geo
 
-Kind = Literal["mask", "polygons", "overlay"]
+Kind = Literal["mask", "polygons", "overlay", "style"]
 
 SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "mask": (".png", ".tif", ".tiff"),
-    "polygons": (".geojson", ".gpkg"),
+    "polygons": (".gpkg", ".geojson", ".fgb", ".parquet", ".shp"),
     "overlay": (".png", ".jpg", ".jpeg"),
+    "style": (".qml",),
 }
+SHAPEFILE_PARTS = (".shx", ".dbf", ".cpg", ".prj")
+"""What is written beside a `.shp`."""
 MOST_LABELS = 255
-_GEO_SUFFIXES = (".tif", ".tiff", ".geojson", ".gpkg")
+_GEO_SUFFIXES = (".tif", ".tiff", *SUFFIXES["polygons"])
+# Indices that other programs make of a shapefile: with new contents they would lead astray.
+_SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx")
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,17 @@ class Target:
         """In lower case, with its dot."""
         return self.path.suffix.lower()
 
+    def beside(self, suffix: str, kind: Kind | None = None) -> "Target":
+        """The file of the same name with another suffix."""
+        name = str(Path(self.name).with_suffix(suffix))
+        return Target(self.path.with_suffix(suffix), name, kind or self.kind)
+
 
 def check_targets(
     outputs: Sequence[str | Path],
     overlay: str | Path | None = None,
     *,
+    style: bool = False,
     source: str | Path | None = None,
     expressions: int = 1,
     overwrite: bool = False,
@@ -53,19 +64,22 @@ def check_targets(
     """Make sure that every output can be written, as far as that can be known before.
 
     Args:
-        outputs: masks (`.png`, `.tif`) and polygons (`.geojson`, `.gpkg`).
+        outputs: masks (`.png`, `.tif`) and polygons (`.gpkg`, `.geojson`, `.fgb`, `.parquet`, `.shp`).
         overlay: the picture (`.png`, `.jpg`), or None.
+        style: whether a style for QGIS (`.qml`) goes beside each file with polygons.
         source: the image that is read, which no output may replace.
         expressions: how many there are.
         overwrite: whether existing files may be replaced.
 
     Raises:
         OutputError: if a suffix is unknown, a file exists, a folder is missing or cannot be written to, two outputs
-            are the same file, or one is the source.
+            are the same file, one is the source, or there is no polygon file for a style.
         MissingExtraError: if a format needs the extra 'geo'.
     """
     targets = [_target(output, None) for output in outputs]
     targets += [_target(overlay, "overlay")] if overlay is not None else []
+    if style:
+        targets += _styles(targets)
     for index, target in enumerate(targets):
         if target.path in [earlier.path for earlier in targets[:index]]:
             raise OutputError(f"{target.name}: this output is given twice: give each its own name")
@@ -77,6 +91,8 @@ def check_targets(
                 "write polygons"
             )
         _check_place(target, source, overwrite=overwrite)
+        if target.suffix == ".shp":
+            _check_shapefile(target, source, overwrite=overwrite)
     return tuple(targets)
 
 
@@ -92,6 +108,22 @@ def _target(output: str | Path, kind: Kind | None) -> Target:
         return Target(Path(output).resolve(), str(output), kind)
     except (OSError, RuntimeError, ValueError) as error:
         raise OutputError(f"{output}: not a path that can be written ({error}): give another") from error
+
+
+def _styles(targets: Sequence[Target]) -> list[Target]:
+    beside = {target.path.with_suffix(".qml"): target for target in targets if target.kind == "polygons"}
+    if not beside:
+        raise OutputError(f"a style goes beside polygons: give an output with {' or '.join(SUFFIXES['polygons'])}")
+    return [target.beside(".qml", "style") for target in beside.values()]
+
+
+def _check_shapefile(target: Target, source: str | Path | None, *, overwrite: bool) -> None:
+    for suffix in SHAPEFILE_PARTS:
+        _check_place(target.beside(suffix), source, overwrite=overwrite)
+    for suffix in _SHAPEFILE_INDICES:
+        index = target.beside(suffix)
+        if index.path.exists():
+            raise OutputError(f"{index.name}: this is an index of the shapefile to be replaced: remove it first")
 
 
 def _check_place(target: Target, source: str | Path | None, *, overwrite: bool) -> None:

@@ -1,100 +1,144 @@
-"""Polygons as GeoJSON and GeoPackage: one row for each connected piece of each expression's mask."""
+"""Polygons as files: GeoPackage, GeoJSON, FlatGeobuf, GeoParquet and Shapefile, one row for each object.
 
-import io
-import json
+Needs the optional 'geo' dependencies. Objects come in batches, so that memory does not depend on how many there are.
+"""
+
+import secrets
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rs2sam2.inference.measure import to_lonlat
+from rs2sam2.errors import OutputError
+from rs2sam2.inference.outputs.geojson import write_geojson
+from rs2sam2.inference.outputs.geoparquet import write_geoparquet
+from rs2sam2.inference.outputs.layer import IN_PIXELS, Layer
+from rs2sam2.inference.outputs.options import PolygonOptions
 from rs2sam2.inference.outputs.tags import tags
+from rs2sam2.inference.outputs.targets import SHAPEFILE_PARTS, Target
+from rs2sam2.inference.polygons.objects import Objects
+from rs2sam2.inference.polygons.simplify import simplified
 from rs2sam2.inference.segmentation import Segmentation
-from rs2sam2.inference.vectorize import Part
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon, Polygon
+    import pyarrow as pa
 
 LAYER = "segments"
-COLUMNS = ("id", "expression", "score", "area_m2", "perimeter_m", "area_px")
 
-# 1e-8 degrees are about a millimetre; the six decimals of RFC 7946's advice would move the corners of drone pixels.
-_DEGREES = 1e-8
+_DRIVERS = {".gpkg": "GPKG", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile"}
+# dBASE allows names of ten bytes.
+_SHAPEFILE_NAMES = {"perimeter_m": "perim_m"}
 _UNDEFINED_CARTESIAN = -1
-_IN_PIXELS = "pixels of the image, x to the right and y down from its upper left corner: it has no CRS"
 
 
-def encode_geojson(answers: Sequence[Segmentation]) -> bytes:
-    """A FeatureCollection as RFC 7946 wants it: longitude and latitude, outer rings counter-clockwise.
+def write_layer(target: Target, folder: Path, layer: Layer, batches: Iterable[Objects]) -> list[tuple[Path, Target]]:
+    """Write a vector file, to be brought to its place by `move_files`; the target's suffix says which format.
 
-    The foreign member `rs2sam2` names expressions, model and coordinates. An image without a place on Earth gives
-    pixel coordinates, and the member says so.
+    GeoJSON is in longitude and latitude, all others are in the layer's own CRS.
+
+    Args:
+        target: where it shall be.
+        folder: where it is written, best on the target's file system.
+        layer: what it is about.
+        batches: objects in the order of their rows, which are numbered from 1.
+
+    Returns:
+        The file with its target; for a Shapefile those that belong to it, too.
+
+    Raises:
+        OutputError: if it cannot be written.
     """
-    import shapely
+    path = folder / f"{secrets.token_hex(8)}{target.suffix}"
+    try:
+        if target.suffix == ".geojson":
+            write_geojson(path, layer, batches)
+        elif target.suffix == ".parquet":
+            write_geoparquet(path, layer, batches)
+        else:
+            _write_with_gdal(path, layer, batches)
+    except OutputError:
+        raise
+    except (OSError, RuntimeError) as error:  # pyogrio's errors are RuntimeErrors
+        reason = " ".join(str(error).split())
+        raise OutputError(
+            f"{target.name}: cannot be written ({reason}): free some room or give another place"
+        ) from error
+    beside = SHAPEFILE_PARTS if target.suffix == ".shp" else ()
+    return [(path, target), *((path.with_suffix(suffix), target.beside(suffix)) for suffix in beside)]
 
-    crs = answers[0].crs if answers[0].transform is not None else None
-    convert = to_lonlat(crs) if crs is not None else None
-    features = []
-    for row, part in _rows(answers):
-        geometry: Polygon | MultiPolygon = part.outline
-        if convert is not None:
-            geometry = _cut_at_antimeridian(shapely.transform(part.polygon, convert))
-            geometry = shapely.set_precision(geometry, _DEGREES, mode="pointwise")
-        geometry = shapely.orient_polygons(geometry)
-        features.append({"type": "Feature", "properties": row, "geometry": shapely.geometry.mapping(geometry)})
-    about = tags(answers) | {"coordinates": _IN_PIXELS if convert is None else "EPSG:4326"}
-    collection = {"type": "FeatureCollection", "rs2sam2": about, "features": features}
-    return (json.dumps(collection, ensure_ascii=False, indent=1) + "\n").encode()
 
+def _write_with_gdal(path: Path, layer: Layer, batches: Iterable[Objects]) -> None:
+    from pyarrow import RecordBatchReader
+    from pyogrio import write_arrow
 
-def encode_geopackage(answers: Sequence[Segmentation]) -> bytes:
-    """A GeoPackage with one layer, `segments`, in the image's CRS, or in pixels ("Undefined Cartesian") without one."""
-    import shapely
-    from pyogrio import raw
-
-    crs = answers[0].crs if answers[0].transform is not None else None
-    rows = list(_rows(answers))
-    types = (np.int32, object, np.float64, np.float64, np.float64, np.int64)
-    values = [np.array([row[name] for row, _ in rows], dtype=kind) for name, kind in zip(COLUMNS, types, strict=True)]
-    metadata = tags(answers) | ({} if crs is not None else {"coordinates": _IN_PIXELS})
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    crs = layer.placed_crs
+    is_geopackage = path.suffix == ".gpkg"
+    schema = layer.schema(_SHAPEFILE_NAMES if path.suffix == ".shp" else {})
+    options = {"SRID": _UNDEFINED_CARTESIAN} if is_geopackage and crs is None else {}
+    metadata = layer.tags if crs is not None else layer.tags | {"coordinates": IN_PIXELS}
+    with warnings.catch_warnings(), _reraised(layer.record_batches(schema, batches)) as rows:
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-        raw.write(
-            buffer,
-            geometry=np.array([shapely.to_wkb(part.polygon) for _, part in rows], dtype=object),
-            field_data=values,
-            fields=list(COLUMNS),
-            field_mask=[np.isnan(column) if column.dtype == np.float64 else None for column in values],
-            driver="GPKG",
-            layer=LAYER,
+        warnings.filterwarnings("ignore", ".*has been truncated to 254 characters", RuntimeWarning)
+        write_arrow(
+            RecordBatchReader.from_batches(schema, rows),
+            path,
+            driver=_DRIVERS[path.suffix],
+            layer=LAYER if path.suffix != ".shp" else None,
+            geometry_name="geometry",
             geometry_type="Polygon",
             crs=None if crs is None else crs.to_wkt(),
-            layer_metadata=metadata,
-            **({"SRID": _UNDEFINED_CARTESIAN} if crs is None else {}),
+            layer_metadata=metadata if is_geopackage else None,
+            **options,
         )
-    return buffer.getvalue()
+    if path.suffix == ".shp" and crs is None:
+        # So that the one of a shapefile that was there before does not stay.
+        path.with_suffix(".prj").touch()
 
 
-def _rows(answers: Sequence[Segmentation]) -> Iterator[tuple[dict[str, Any], Part]]:
-    number = 0
-    for answer in answers:
-        for part in answer.parts:
-            number += 1
-            values = (number, answer.expression, answer.score, part.area_m2, part.perimeter_m, part.area_px)
-            yield dict(zip(COLUMNS, values, strict=True)), part
+@contextmanager
+def _reraised(rows: "Iterator[pa.RecordBatch]") -> "Iterator[Iterator[pa.RecordBatch]]":
+    """Rows whose errors (and Ctrl-C, while they are made) come out as what they are, not as the reader's own error."""
+    raised: list[BaseException] = []
+
+    def watched() -> "Iterator[pa.RecordBatch]":
+        try:
+            yield from rows
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    try:
+        yield watched()
+    except RuntimeError:
+        if raised:
+            raise raised[0] from None
+        raise
 
 
-def _cut_at_antimeridian(polygon: "Polygon") -> "Polygon | MultiPolygon":
-    """RFC 7946, section 3.1.9: a polygon across 180 degrees becomes two that do not cross it."""
-    import shapely
-    from shapely.affinity import translate
-    from shapely.geometry import MultiPolygon, box
+def encode_polygons(
+    target: Target, answers: Sequence[Segmentation], options: PolygonOptions
+) -> list[tuple[Target, bytes]]:
+    """The file with the polygons of these answers, or the several that make up a Shapefile.
 
-    west, _, east, _ = polygon.bounds
-    if east - west <= 180:
-        return polygon
-    eastern = shapely.transform(polygon, lambda points: np.column_stack([points[:, 0] % 360, points[:, 1]]))
-    halves = [eastern & box(0, -90, 180, 90), translate(eastern & box(180, -90, 360, 90), -360)]
-    return MultiPolygon([piece for half in halves for piece in shapely.get_parts(half) if piece.geom_type == "Polygon"])
+    Raises:
+        OutputError: if there is no room for a temporary file.
+    """
+    first = answers[0]
+    layer = Layer(tuple(answer.expression for answer in answers), first.transform, first.crs, tags(answers))
+    rows = Objects.joined([_numbered(answer.objects, number) for number, answer in enumerate(answers)])
+    rows = rows.at_least(options.min_area)
+    if options.simplify:
+        rows = Objects.joined([Objects.none(), *simplified([rows], options.simplify, exclusive=options.exclusive)])
+    rows = rows.in_order()
+    with TemporaryDirectory() as folder:
+        files = write_layer(target, Path(folder), layer, [rows])
+        return [(place, path.read_bytes()) for path, place in files]
+
+
+def _numbered(found: Objects, expression: int) -> Objects:
+    return replace(found, expression=np.full(len(found), expression, dtype=np.int64))

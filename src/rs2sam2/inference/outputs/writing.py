@@ -9,18 +9,28 @@ from PIL import Image
 from rs2sam2.errors import OutputError
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.outputs.atomic import write_files
+from rs2sam2.inference.outputs.options import AS_FOUND, PolygonOptions
 from rs2sam2.inference.outputs.raster import encode_geotiff, encode_png
 from rs2sam2.inference.outputs.targets import Target, check_targets
 from rs2sam2.inference.segmentation import Segmentation
 
 
-def save(answer: Segmentation | Sequence[Segmentation], path: str | Path, *, overwrite: bool = False) -> None:
-    """Write one file: a mask (`.png`, `.tif`) or polygons (`.geojson`, `.gpkg`), whole or not at all.
+def save(
+    answer: Segmentation | Sequence[Segmentation],
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    polygons: PolygonOptions = AS_FOUND,
+) -> None:
+    """Write one file: a mask (`.png`, `.tif`) or polygons (`.gpkg`, `.geojson`, `.fgb`, `.parquet`, `.shp`).
+
+    It is written whole or not at all.
 
     Args:
         answer: one answer, or several on the same image.
         path: where to.
         overwrite: whether an existing file may be replaced.
+        polygons: what polygons are made like.
 
     Raises:
         OutputError: if it cannot be written.
@@ -30,18 +40,23 @@ def save(answer: Segmentation | Sequence[Segmentation], path: str | Path, *, ove
     if not answers:
         raise OutputError(f"{path}: no answer to write: segment something first")
     targets = check_targets([path], expressions=len(answers), overwrite=overwrite)
-    write_files([(target, _encode(target, answers)) for target in targets], overwrite=overwrite)
+    write_files(_contents(targets, answers, None, polygons), overwrite=overwrite)
 
 
 def write_outputs(
-    targets: Sequence[Target], answers: Sequence[Segmentation], image: RasterImage, *, overwrite: bool
+    targets: Sequence[Target],
+    answers: Sequence[Segmentation],
+    image: RasterImage,
+    *,
+    overwrite: bool,
+    polygons: PolygonOptions = AS_FOUND,
 ) -> None:
     """Write checked targets (see `check_targets`), all of them or none.
 
     Raises:
         OutputError: if one cannot be written.
     """
-    write_files(_contents(targets, answers, image), overwrite=overwrite)
+    write_files(_contents(targets, answers, image, polygons), overwrite=overwrite)
 
 
 def write_picture_set(
@@ -54,25 +69,30 @@ def write_picture_set(
     """
     buffer = io.BytesIO()
     Image.fromarray(image.pixels).save(buffer, "PNG")
-    write_files([(scene, buffer.getvalue()), *_contents(targets, [answer], image)], overwrite=overwrite)
+    contents = _contents(targets, [answer], image, AS_FOUND)
+    write_files([(scene, buffer.getvalue()), *contents], overwrite=overwrite)
 
 
 def _contents(
-    targets: Sequence[Target], answers: Sequence[Segmentation], image: RasterImage
+    targets: Sequence[Target], answers: Sequence[Segmentation], image: RasterImage | None, polygons: PolygonOptions
 ) -> list[tuple[Target, bytes]]:
-    return [(target, _encode(target, answers, image)) for target in targets]
+    return [content for target in targets for content in _encode(target, answers, image, polygons)]
 
 
-def _encode(target: Target, answers: Sequence[Segmentation], image: RasterImage | None = None) -> bytes:
+def _encode(
+    target: Target, answers: Sequence[Segmentation], image: RasterImage | None, polygons: PolygonOptions
+) -> list[tuple[Target, bytes]]:
     """Formats import what they need: scipy, rasterio and pyogrio take a second that a plain mask can do without."""
+    if target.kind == "polygons":
+        from rs2sam2.inference.outputs.vector import encode_polygons
+
+        return encode_polygons(target, answers, polygons)
     if target.kind == "overlay" and image is not None:
         from rs2sam2.inference.overlay import encode_overlay
 
-        return encode_overlay(image, answers, target.suffix)
-    if target.suffix == ".png":
-        return encode_png(answers)
-    if target.kind == "mask":
-        return encode_geotiff(answers)
-    from rs2sam2.inference.outputs.vector import encode_geojson, encode_geopackage
+        return [(target, encode_overlay(image, answers, target.suffix))]
+    if target.kind == "style":
+        from rs2sam2.inference.outputs.style import encode_qml
 
-    return encode_geojson(answers) if target.suffix == ".geojson" else encode_geopackage(answers)
+        return [(target, encode_qml([answer.expression for answer in answers]))]
+    return [(target, encode_png(answers) if target.suffix == ".png" else encode_geotiff(answers))]

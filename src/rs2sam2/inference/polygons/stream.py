@@ -1,0 +1,123 @@
+"""Connected objects of a mask that comes in strips. Needs the optional 'geo' dependencies.
+
+Shapes: W raster width in pixels, h rows of a strip.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from rs2sam2.inference.polygons.boundaries import Corners, corners, trace
+
+# Whatever the strips' height, this many pixels are labelled at a time.
+_BLOCK = 1 << 21
+MOST_PROBABLE = 255
+
+
+@dataclass(frozen=True)
+class Found:
+    """N complete objects.
+
+    Attributes:
+        outlines: (N,) valid polygons along pixel edges, in pixel coordinates (x right, y down), holes included; the
+            first point is the upper left corner of the object's first pixel in row-major order.
+        area: (N,) int64, pixels.
+        score: (N,) float64 in 0..1, the mean probability of the object's pixels.
+    """
+
+    outlines: NDArray[np.object_]
+    area: NDArray[np.int64]
+    score: NDArray[np.float64]
+
+
+class ObjectStream:
+    """Finds the objects of one mask, each of them once and whole, in whatever strips the mask comes.
+
+    Pixels belong together where they share an edge (4-connectivity). Pixels that touch at a corner only are two
+    objects: joined there, an outline would cross itself and be no valid polygon.
+
+    What is kept between strips are the corners of objects that reach the last row seen: memory depends on these and
+    not on the raster's height.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._next_row = 0
+        self._open = 0  # objects 1..n reach the last row
+        self._last_row = np.zeros(width, dtype=np.int32)
+        self._sums = np.zeros(1)  # of probability (0..255), by object; 0 stands for none
+        self._corners = Corners.none()
+
+    def add(self, row_offset: int, mask: NDArray[np.bool_], probability: NDArray[np.uint8]) -> Iterator[Found]:
+        """Take the next rows and give the objects that are complete by now.
+
+        Args:
+            row_offset: the raster row that the strip begins at: where the strip before ended.
+            mask: (h, W).
+            probability: (h, W), 0..255 stand for 0..1.
+
+        Raises:
+            ValueError: if the strip does not follow the one before, or has another width.
+        """
+        if row_offset != self._next_row or mask.shape[1:] != (self._width,) or probability.shape != mask.shape:
+            raise ValueError(
+                f"a strip of {mask.shape} and {probability.shape} at row {row_offset}: "
+                f"expected row {self._next_row} and width {self._width}"
+            )
+        height = max(1, _BLOCK // self._width)
+        for top in range(0, len(mask), height):
+            yield from self._block(mask[top : top + height], probability[top : top + height])
+
+    def close(self) -> Iterator[Found]:
+        """Give the objects that reach the last row."""
+        below = np.zeros((1, self._width), dtype=np.uint8)
+        yield from self._block(below > 0, below)
+
+    def _block(self, mask: NDArray[np.bool_], probability: NDArray[np.uint8]) -> Iterator[Found]:
+        top, self._next_row = self._next_row, self._next_row + len(mask)
+        if not self._open and not mask.any():
+            return
+        labels = np.zeros((len(mask) + 1, self._width + 2), dtype=np.int32)
+        labels[0, 1:-1] = self._last_row
+        inner = labels[1:, 1:-1]
+        new = label(mask, output=inner)
+        added = np.bincount(inner.ravel(), weights=probability.ravel(), minlength=new + 1)[1:]
+        np.add(inner, self._open, out=inner, where=mask)
+        names = self._joined(new, labels)
+        sums = np.bincount(names, weights=np.concatenate([self._sums, added])).astype(np.float64)
+        found = (self._corners + corners(labels, top)).relabelled(names)
+
+        open_ = np.unique(names[inner[-1][mask[-1]]])
+        is_open = np.zeros(len(sums), dtype=np.bool_)
+        is_open[open_] = True
+        done, outlines = trace(found[~is_open[found.label]])
+
+        renamed = np.zeros(len(sums), dtype=np.int64)
+        renamed[open_] = np.arange(1, len(open_) + 1)
+        self._open = len(open_)
+        self._last_row = renamed[names[inner[-1]]].astype(np.int32)
+        self._sums = np.concatenate([[0.0], sums[open_]])
+        self._corners = found[is_open[found.label]].relabelled(renamed)
+        if len(done):
+            yield _found(outlines, sums[done])
+
+    def _joined(self, new: int, labels: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The object, numbered from 0 for none, that each open object and each new label belongs to."""
+        above, below = labels[0], labels[1]
+        meet = (above > 0) & (below > 0)
+        nodes = 1 + self._open + new
+        pairs = coo_array((np.ones(np.count_nonzero(meet)), (above[meet], below[meet])), shape=(nodes, nodes))
+        _, names = connected_components(pairs, directed=False)
+        return np.asarray(names, dtype=np.int64)
+
+
+def _found(outlines: NDArray[np.object_], sums: NDArray[np.float64]) -> Found:
+    import shapely
+
+    area = shapely.area(outlines)  # exact: whole numbers below 2**53
+    return Found(outlines, area.astype(np.int64), sums / (area * MOST_PROBABLE))
