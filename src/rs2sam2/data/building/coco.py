@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from rs2sam2.data.building.names import UNKNOWN, nouns
 from rs2sam2.data.building.picture import Footprint, Picture
-from rs2sam2.data.building.places import place_in
 from rs2sam2.data.coco_masks import decode_segmentation
 from rs2sam2.data.pixels import read_rgb, read_size
+from rs2sam2.data.places import PlacePattern
 from rs2sam2.data.reading import inside, read_json
 from rs2sam2.errors import DataError, ImageError
 from rs2sam2.files import file_sha256
@@ -92,7 +92,7 @@ class CocoSource:
         Args:
             instances: JSON file with images, annotations and categories.
             images: folder of the images that it names.
-            place_pattern: see `place_in`; of the file names as the JSON file has them.
+            place_pattern: see `PlacePattern`; of the file names as the JSON file has them.
             renamed: see `nouns`.
 
         Raises:
@@ -178,7 +178,8 @@ def _pictures(
     if missing:
         examples = ", ".join(path.name for path in missing[:_LISTED])
         raise DataError(f"{folder}: {len(missing)} of {len(paths)} images are missing ({examples}): check the folder")
-    places = [place_in(place_pattern, str(image["file_name"])) for image in shown]
+    place_of = PlacePattern(place_pattern)
+    places = [place_of(str(image["file_name"])) for image in shown]
     names = _flat_names([str(image["file_name"]) for image in shown], instances)
     found = []
     for image, path, place, name in zip(shown, paths, _of_copies(paths, places), names, strict=True):

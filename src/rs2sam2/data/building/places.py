@@ -1,6 +1,5 @@
 """Splits by place: whatever shows the same ground goes to one split."""
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,26 +7,6 @@ import numpy as np
 from rs2sam2.errors import ConfigError, DataError
 
 SPLITS = ("train", "val", "test")
-
-
-def place_in(pattern: str | None, name: str) -> str:
-    """What the pattern's first group finds in a file's name; without a pattern, the name.
-
-    Raises:
-        ConfigError: the pattern is none, has no group, or finds nothing.
-    """
-    if pattern is None:
-        return name
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ConfigError(f"--place {pattern!r}: not a regular expression ({error}): mend it") from error
-    if not compiled.groups:
-        raise ConfigError(f"--place {pattern!r}: has no group: put brackets around the part that names the place")
-    found = compiled.search(name)
-    if found is None or not found[1]:
-        raise ConfigError(f"--place {pattern!r}: finds nothing in {name!r}: mend it")
-    return found[1]
 
 
 def check_shares(val: float, test: float) -> None:

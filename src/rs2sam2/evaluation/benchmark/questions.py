@@ -1,16 +1,16 @@
 """What is asked: every sentence of a split, with the place that its picture shows."""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from rs2sam2.data.places import PlacePattern
 from rs2sam2.data.registry import open_dataset
 from rs2sam2.data.sample import Sample
-from rs2sam2.errors import ConfigError, DataError
+from rs2sam2.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read_questions(data: str, root: Path, split: str, place_pattern: str | None 
         DataError: the set cannot be read, or two samples have one name.
         ConfigError: the pattern is none, or does not fit a picture's name.
     """
-    places = _Places(place_pattern)
+    places = PlacePattern(place_pattern)
     samples = open_dataset(data, root, split)
     questions = [
         Question(
@@ -77,21 +77,3 @@ def questions_sha256(questions: Sequence[Question]) -> str:
             json.dumps([one.sample, one.picture, one.place, one.sentence, one.kind, one.category]).encode() + b"\n"
         )
     return digest.hexdigest()
-
-
-class _Places:
-    def __init__(self, pattern: str | None) -> None:
-        try:
-            self._pattern = None if pattern is None else re.compile(pattern)
-        except re.error as error:
-            raise ConfigError(f"--place '{pattern}': not a regular expression ({error}): mend it") from error
-        if self._pattern is not None and not self._pattern.groups:
-            raise ConfigError(f"--place '{pattern}': has no group: put brackets around the part that names the place")
-
-    def __call__(self, picture: str) -> str:
-        if self._pattern is None:
-            return picture
-        found = self._pattern.search(picture)
-        if found is None or not found[1]:
-            raise ConfigError(f"--place '{self._pattern.pattern}': finds nothing in {picture!r}: mend it")
-        return found[1]
