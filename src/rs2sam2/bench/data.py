@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader
 
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.checkpoints.native import TOKENIZER, read_settings, read_tokenizer
 from rs2sam2.config import ModelConfig
+from rs2sam2.data.coco_masks import encode_mask
 from rs2sam2.data.prepared import CollatePrepared, PreparedSamples
 from rs2sam2.data.rrsisd import ANNOTATIONS, IMAGES, RRSISD
 from rs2sam2.data.sample import ReferringDataset
 from rs2sam2.data.synthetic import render_scene
-from rs2sam2.errors import ConfigError, MissingExtraError
+from rs2sam2.errors import ConfigError
 from rs2sam2.evaluation.progress import bar
 from rs2sam2.preprocess import views
 
@@ -113,20 +113,12 @@ def write_scenes(root: Path, seed: int) -> None:
         name = f"{number}.jpg"
         Image.fromarray(scene.image).save(root / IMAGES / name, quality=QUALITY)
         images.append({"id": number, "file_name": name, "height": SIDE, "width": SIDE})
-        annotations.append({"id": number, "image_id": number, "segmentation": [_run_lengths(scene.labels == 1)]})
+        code = encode_mask(scene.labels == 1, "rs2sam2 bench data")
+        annotations.append({"id": number, "image_id": number, "segmentation": [code]})
         sentence = {"sent_id": number, "raw": "the first thing", "sent": "the first thing"}
         refs.append({"ref_id": number, "ann_id": number, "image_id": number, "split": "train", "sentences": [sentence]})
     (root / ANNOTATIONS / "instances.json").write_text(json.dumps({"images": images, "annotations": annotations}))
     (root / ANNOTATIONS / "refs(unc).p").write_bytes(pickle.dumps(refs))
-
-
-def _run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    try:
-        from pycocotools import mask as coco_mask
-    except ImportError as error:
-        raise MissingExtraError("rs2sam2 bench data", "train") from error
-    code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(mask.shape), "counts": code["counts"].decode()}
 
 
 def _stages(data: ReferringDataset, items: PreparedSamples, config: ModelConfig) -> dict[str, float]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rs2sam2.errors import DataError
+from rs2sam2.evaluation.provenance import run_facts, versions_of
 from rs2sam2.evaluation.tabular import Table, markdown_table, percent
 
 _HEAD = """# How fast weights load, and what they need
@@ -38,11 +39,8 @@ def page(report: Mapping[str, Any], source: str) -> str:
 
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     run = report["run"]
-    changed = ", with uncommitted changes" if run["uncommitted_changes"] else ""
     return [
-        ("Command", f"`{run['command']}`"),
-        ("Date", run["date"]),
-        ("Commit", "not a checkout" if run["commit"] is None else f"`{run['commit']}`{changed}"),
+        *run_facts(run),
         ("Parameters", f"{report['loads'][0]['parameters']:,}"),
         (
             "Machine",
@@ -50,7 +48,7 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"load average {report['load_average_at_end']:.1f} at the end",
         ),
         ("Seed", str(run["seed"])),
-        ("Versions", ", ".join(f"{name} {number}" for name, number in run["versions"].items() if number)),
+        ("Versions", versions_of(run)),
     ]
 
 

@@ -52,6 +52,24 @@ def decode_segmentation(segmentation: object, height: int, width: int) -> NDArra
         raise DataError(f"a segmentation cannot be decoded: {error}") from error
 
 
+def encode_mask(mask: NDArray[np.bool_], needed_by: str) -> dict[str, Any]:
+    """COCO's compressed run lengths of an (H, W) mask.
+
+    Args:
+        mask: to be written.
+        needed_by: the command that writes it, for the message.
+
+    Raises:
+        MissingExtraError: pycocotools is not installed.
+    """
+    try:
+        from pycocotools import mask as coco_mask
+    except ImportError as error:
+        raise MissingExtraError(needed_by, "train") from error
+    code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": list(mask.shape), "counts": code["counts"].decode()}
+
+
 def _decode_rle(part: Mapping[str, Any]) -> NDArray[np.bool_]:
     """Runs of 0 and 1 by turns, column by column."""
     height, width = part["size"]

@@ -3,7 +3,7 @@
 import platform
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,6 +46,21 @@ def run_record(command: str, arguments: Sequence[str], seed: int, device: str) -
         "device": device,
         "seed": seed,
     }
+
+
+def run_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What begins a page's table of facts: command, date and commit of a `run_record`, in Markdown."""
+    changed = ", with uncommitted changes" if run["uncommitted_changes"] else ""
+    return [
+        ("Command", f"`{run['command']}`"),
+        ("Date", run["date"]),
+        ("Commit", "not a checkout" if run["commit"] is None else f"`{run['commit']}`{changed}"),
+    ]
+
+
+def versions_of(run: Mapping[str, Any]) -> str:
+    """The packages of a `run_record` that were installed."""
+    return ", ".join(f"{name} {number}" for name, number in run["versions"].items() if number)
 
 
 def _commit() -> dict[str, Any]:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rs2sam2.data.building.picture import Footprint
 from rs2sam2.data.building.sentences import Sentence
+from rs2sam2.data.coco_masks import encode_mask
 from rs2sam2.data.rrsisd import ANNOTATIONS, IMAGES
-from rs2sam2.errors import MissingExtraError, OutputError
+from rs2sam2.errors import OutputError
 
 REFER = Path("refer")
 # What any pickle reader understands; the published loaders are older than protocol 5.
@@ -42,7 +40,7 @@ class Outline:
         """
         tall, wide = footprint.mask.shape
         box = footprint.left, footprint.upper, wide, tall
-        code = _encoded(footprint.whole(height, width))
+        code = encode_mask(footprint.whole(height, width), "rs2sam2 data build")
         return cls(footprint.noun, code, int(footprint.mask.sum()), box, referable)
 
 
@@ -193,13 +191,3 @@ class _Writer:
                 "sent_ids": [sentence["sent_id"] for sentence in sentences],
             }
         )
-
-
-def _encoded(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """COCO's compressed run lengths."""
-    try:
-        from pycocotools import mask as coco_mask
-    except ImportError as error:
-        raise MissingExtraError("rs2sam2 data build", "train") from error
-    code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(mask.shape), "counts": code["counts"].decode()}

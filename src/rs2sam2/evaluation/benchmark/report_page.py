@@ -12,6 +12,7 @@ from rs2sam2.evaluation.benchmark.report_tables import (
 )
 from rs2sam2.evaluation.benchmark.score import SampleScore
 from rs2sam2.evaluation.html import Gallery, Histogram, Part, page
+from rs2sam2.evaluation.provenance import versions_of
 from rs2sam2.evaluation.tabular import markdown_table
 
 WRITTEN_BY = "Written by `rs2sam2 evaluate`; do not edit."
@@ -75,7 +76,6 @@ def _histogram(scores: Sequence[SampleScore]) -> Histogram:
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     run = report["run"]
     commit = run["commit"] or "not a checkout"
-    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items() if number)
     return [
         ("Command", run["command"]),
         ("Date", run["date"]),
@@ -84,7 +84,7 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((_words(f"data_{name}"), str(value)) for name, value in report["data"].items() if value is not None),
         ("Seed", str(run["seed"])),
         ("Platform", run["platform"]),
-        ("Versions", versions),
+        ("Versions", versions_of(run)),
     ]
 
 

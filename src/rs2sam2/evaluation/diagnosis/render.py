@@ -7,6 +7,7 @@ from rich.console import Console
 
 from rs2sam2.errors import DataError
 from rs2sam2.evaluation.diagnosis.tables import tables
+from rs2sam2.evaluation.provenance import run_facts, versions_of
 from rs2sam2.evaluation.tabular import markdown_table, print_table
 
 
@@ -28,12 +29,8 @@ def markdown(report: Mapping[str, Any], source: str) -> str:
     """
     try:
         run, weights = report["run"], report["weights"]
-        versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items() if number)
-        changed = ", with uncommitted changes" if run["uncommitted_changes"] else ""
         facts = [
-            ("Command", f"`{run['command']}`"),
-            ("Date", run["date"]),
-            ("Commit", "not a checkout" if run["commit"] is None else f"`{run['commit']}`{changed}"),
+            *run_facts(run),
             ("Weights", f"{weights['name']}, sha256 `{weights['sha256']}`"),
             *(
                 [
@@ -48,7 +45,7 @@ def markdown(report: Mapping[str, Any], source: str) -> str:
             ),
             ("Device", f"{run['device']}, {run['torch_threads']} torch threads, {report['seconds']} s"),
             ("Seed", str(run["seed"])),
-            ("Versions", versions),
+            ("Versions", versions_of(run)),
         ]
         parts = [markdown_table(table) for table in tables(report)]
     except (KeyError, TypeError) as error:
