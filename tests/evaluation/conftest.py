@@ -135,6 +135,9 @@ class OracleSegmenter:
     def __call__(self, image, sentences):
         return [self.one(image.pixels, sentence) for sentence in sentences]
 
+    def answers(self, questions):
+        return (self.one(image.pixels, sentence) for image, sentence in questions)
+
     def mask_on_grid(self, answer, height, width):
         return np.asarray(Image.fromarray(answer.mask).resize((width, height), Image.Resampling.NEAREST))
 

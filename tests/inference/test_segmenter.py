@@ -20,6 +20,7 @@ from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.language import LanguageWarning
 from rs2sam2.inference.segmentation import Segmentation
 from rs2sam2.inference.segmenter import Segmenter
+from rs2sam2.preprocess import model_inputs
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (90, 140, 3), dtype=np.uint8)
 TEXTS = ["the white building", "the small blue ship at the top", "the tennis court at the lower right"]
@@ -62,6 +63,29 @@ def test_several_expressions_answer_as_each_alone(segmenter: Segmenter) -> None:
         assert answer.predicted_iou == pytest.approx(alone.predicted_iou, abs=1e-5)
     assert not np.allclose(together[0].probability, together[1].probability, atol=1e-5)
     assert isinstance(segmenter(PICTURE, TEXTS[:1]), list)
+
+
+def test_several_images_answer_as_each_alone(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = ((90, 140), (31, 60), (200, 120))
+    images = [
+        RasterImage(np.random.default_rng(n).integers(0, 256, (*size, 3), np.uint8)) for n, size in enumerate(sizes)
+    ]
+    questions = [(image, text) for image in images for text in TEXTS]  # nine: the last image's answers span two batches
+    prepared = []
+
+    def counting(pixels: np.ndarray, config: object) -> object:
+        prepared.append(pixels.shape)
+        return model_inputs(pixels, config)
+
+    monkeypatch.setattr(module, "model_inputs", counting)
+    together = list(segmenter.answers(questions, threshold=0.3))
+    assert prepared == [(*size, 3) for size in sizes]
+    for (image, text), answer in zip(questions, together, strict=True):
+        alone = segmenter(image, text, threshold=0.3)
+        assert answer.expression == text and answer.mask.shape == image.pixels.shape[:2]
+        np.testing.assert_allclose(answer.probability, alone.probability, atol=1e-5)
+    with pytest.raises(ExpressionError):
+        next(segmenter.answers([*questions, (images[0], " ")]))
 
 
 def test_any_source_gives_the_same(segmenter: Segmenter, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Shapes: B expressions, H, W height and width of the user's image in pixels, S si
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, overload
@@ -29,7 +29,8 @@ __all__ = ["Segmentation", "Segmenter"]
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
-_LARGEST_BATCH = 8
+LARGEST_BATCH = 8
+"""Expressions that go through the model together."""
 
 
 class Segmenter:
@@ -138,18 +139,43 @@ class Segmenter:
         """
         expressions = [expression] if isinstance(expression, str) else list(expression)
         check_expressions(expressions)
+        opened = image if isinstance(image, RasterImage) else open_image(image)
+        answers = list(self.answers([(opened, asked) for asked in expressions], threshold))
+        for note in (note for answer in answers for note in answer.warnings):
+            warnings.warn(note, LanguageWarning, stacklevel=2)
+        return answers[0] if isinstance(expression, str) else answers
+
+    def answers(
+        self, questions: Sequence[tuple[RasterImage, str]], threshold: float | None = None
+    ) -> Iterator[Segmentation]:
+        """Answer questions about any number of images, `LARGEST_BATCH` in one pass through the model.
+
+        Args:
+            questions: an opened image and an expression each. An image that several in a row ask about is prepared
+                once.
+            threshold: as in a call.
+
+        Yields:
+            The answers in the order of the questions, each as if it had been asked alone. What would be a
+            `LanguageWarning` stands in their `warnings` alone.
+
+        Raises:
+            ExpressionError, ConfigError: as in a call, before the first answer; also if there are no questions.
+        """
+        check_expressions([expression for _, expression in questions])
         decision = self._bundle.decision
         if threshold is not None:
             decision = replace(decision, mask_threshold=threshold)
-        ids, words = self._bundle.tokenizer.batch(expressions)
-        opened = image if isinstance(image, RasterImage) else open_image(image)
-        answers = []
-        for asked, logits in zip(expressions, self._run(opened, ids, words), strict=True):
-            notes = language_warnings(asked, self.provenance)
-            for note in notes:
-                warnings.warn(note, LanguageWarning, stacklevel=2)
-            answers.append(self._answer(opened, asked, logits, decision, notes))
-        return answers[0] if isinstance(expression, str) else answers
+        prepared: dict[RasterImage, tuple[Tensor, Tensor]] = {}
+        for start in range(0, len(questions), LARGEST_BATCH):
+            images, expressions = zip(*questions[start : start + LARGEST_BATCH], strict=True)
+            prepared = {
+                image: prepared[image] if image in prepared else model_inputs(image.pixels, self._model.config)
+                for image in dict.fromkeys(images)
+            }
+            outputs = self._run([prepared[image] for image in images], expressions)
+            for image, expression, output in zip(images, expressions, outputs, strict=True):
+                yield self._answer(image, expression, output, decision)
 
     def mask_on_grid(self, answer: Segmentation, height: int, width: int) -> NDArray[np.bool_]:
         """The mask of an answer on another grid: its logits are brought there and then cut at the threshold.
@@ -173,30 +199,21 @@ class Segmenter:
         mask: NDArray[np.bool_] = probability > decision.mask_threshold
         return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
 
-    def _run(self, image: RasterImage, ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
+    def _run(self, views: Sequence[tuple[Tensor, Tensor]], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
         """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
-        pixels, union_pixels = (
-            tensor.to(self._device, self._dtype) for tensor in model_inputs(image.pixels, self._model.config)
-        )
-        for start in range(0, len(ids), _LARGEST_BATCH):
-            some, their_words = (rows[start : start + _LARGEST_BATCH].to(self._device) for rows in (ids, words))
-            count = len(some)
-            try:
-                with torch.inference_mode():
-                    output = self._model(
-                        pixels.expand(count, -1, -1, -1), union_pixels.expand(count, -1, -1, -1), some, their_words
-                    )
-            except torch.OutOfMemoryError as error:
-                raise Rs2Sam2Error(
-                    f"device {str(self._device)!r} has too little memory for {count} expressions: "
-                    "ask for fewer at once or use device 'cpu'"
-                ) from error
-            for index in range(count):
-                yield _one(output, index)
+        ids, words = (rows.to(self._device) for rows in self._bundle.tokenizer.batch(expressions))
+        pixels, union_pixels = (torch.stack(view).to(self._device, self._dtype) for view in zip(*views, strict=True))
+        try:
+            with torch.inference_mode():
+                output = self._model(pixels, union_pixels, ids, words)
+        except torch.OutOfMemoryError as error:
+            raise Rs2Sam2Error(
+                f"device {str(self._device)!r} has too little memory for {len(expressions)} expressions: "
+                "ask for fewer at once or use device 'cpu'"
+            ) from error
+        return (_one(output, index) for index in range(len(expressions)))
 
-    def _answer(
-        self, image: RasterImage, expression: str, output: RS2SAM2Output, decision: Decision, notes: tuple[str, ...]
-    ) -> Segmentation:
+    def _answer(self, image: RasterImage, expression: str, output: RS2SAM2Output, decision: Decision) -> Segmentation:
         probability = self._probability(output.mask_logits, image.height, image.width)
         if image.valid is not None:
             probability = np.where(image.valid, probability, np.float32(0))
@@ -218,7 +235,7 @@ class Segmenter:
             transform=image.transform,
             crs=image.crs,
             valid=image.valid,
-            warnings=notes,
+            warnings=tuple(language_warnings(expression, self.provenance)),
             mask_logits=output.mask_logits[0, 0].numpy(),
         )
 

@@ -101,29 +101,37 @@ class CutError(Exception):
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"picture": "p1.jpg", "samples": [{"sam'])
+@pytest.mark.parametrize("kept", [0, 1, 3])
 def test_a_run_that_was_cut_goes_on_and_ends_as_an_undisturbed_one(
-    with_oracle, evaluate, places_root, tmp_path, monkeypatch, torn
+    with_oracle, evaluate, places_root, tmp_path, monkeypatch, torn, kept
 ):
     out, data = tmp_path / "out", ("rrsisd", places_root / "refer")
-    assert evaluate(*data, tmp_path / "undisturbed") == 0
-    asked = []
-    answer = type(with_oracle).__call__
+    asked, at_most = [], [99]
+    answers = type(with_oracle).answers
 
-    def counting(self, image, sentences):
-        asked.append((image.name, sentences))
-        if len(asked) == 3:
+    def counting(self, questions):
+        asked.append([image.name for image, _ in questions])
+        if len(asked) > at_most[0]:
             raise CutError
-        return answer(self, image, sentences)
+        return answers(self, questions)
 
-    monkeypatch.setattr(type(with_oracle), "__call__", counting)
+    monkeypatch.setattr(type(with_oracle), "answers", counting)
+    assert evaluate(*data, tmp_path / "undisturbed") == 0
+    first, second = asked
+    assert len(first) == 8 and (set(first), set(second)) == ({"p0.jpg", "p1.jpg", "p2.jpg"}, {"p3.jpg"})
+    asked.clear()
+    at_most[0] = 1
     with pytest.raises(CutError):
         evaluate(*data, out)
     assert not (out / "metrics.json").exists()
-    with (out / "journal.jsonl").open("ab") as journal:
-        journal.write(torn)
+    # The first batch is three pictures; a kill may come before all of them are on the disk.
+    header, *finished = (out / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    assert len(finished) == 3
+    (out / "journal.jsonl").write_bytes(b"".join([header, *finished[:kept], torn]))
+    asked.clear()
+    at_most[0] = 99
     assert evaluate(*data, out) == 0
-    # Two pictures before, the one that was cut again, and the rest; no picture twice.
-    assert [name for name, _ in asked] == ["p0.jpg", "p1.jpg", "p2.jpg", "p2.jpg", "p3.jpg"]
+    assert asked == ([second] if kept == 3 else [first, second])
     assert (out / "samples.parquet").read_bytes() == (tmp_path / "undisturbed/samples.parquet").read_bytes()
     assert metrics(out)["figures"] == metrics(tmp_path / "undisturbed")["figures"]
     assert not (out / "journal.jsonl").exists()
@@ -138,7 +146,7 @@ def test_what_was_begun_with_something_else_is_not_gone_on_with(
         raise CutError
 
     with monkeypatch.context() as cutting:
-        cutting.setattr(type(with_oracle), "__call__", cut)
+        cutting.setattr(type(with_oracle), "answers", cut)
         with pytest.raises(CutError):
             evaluate(*data, out)
     with monkeypatch.context() as other:

@@ -1,6 +1,5 @@
 """Where masks come from: weights that are asked, or files that another system wrote."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,11 +14,9 @@ from rs2sam2.evaluation.boundary import Mask
 from rs2sam2.evaluation.figures import PAPER_SIDE
 from rs2sam2.files import file_sha256
 from rs2sam2.inference.images import RasterImage
-from rs2sam2.inference.language import LanguageWarning
 from rs2sam2.inference.segmenter import Segmenter
 
 _LISTED = 20
-_AT_ONCE = 8  # sentences; each answer holds a probability for every pixel
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class System(Protocol):
         """Whatever decides its answers, for JSON: measurements with another identity are not mixed."""
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Answer]:
-        """Answer the sentences about one picture."""
+        """Answer sentences about one picture or several."""
 
 
 class Weights:
@@ -72,21 +69,16 @@ class Weights:
         }
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Answer]:
-        """Ask several sentences at once; the picture is read once.
+        """Ask the sentences together, whichever pictures they are about.
 
         Raises:
-            ImageError: the picture is missing or damaged.
+            ImageError: a picture is missing or damaged.
             ExpressionError: a sentence is blank or longer than the model reads.
         """
-        image = RasterImage(samples[0].image, name=samples[0].name)
-        for start in range(0, len(samples), _AT_ONCE):
-            sentences = [sample.sentence for sample in samples[start : start + _AT_ONCE]]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", LanguageWarning)  # whatever the words, what counts is the answer
-                answers = self._segmenter(image, sentences)
-            for answer in answers:
-                paper_mask = self._segmenter.mask_on_grid(answer, PAPER_SIDE, PAPER_SIDE)
-                yield Answer(answer.mask, paper_mask, answer.p_present, answer.predicted_iou, answer.score)
+        images = {sample.name: RasterImage(sample.image, name=sample.name) for sample in samples}
+        for answer in self._segmenter.answers([(images[sample.name], sample.sentence) for sample in samples]):
+            paper_mask = self._segmenter.mask_on_grid(answer, PAPER_SIDE, PAPER_SIDE)
+            yield Answer(answer.mask, paper_mask, answer.p_present, answer.predicted_iou, answer.score)
 
 
 class Predictions:

@@ -1,8 +1,9 @@
-"""The run itself: picture after picture, each finished before the next begins."""
+"""The run itself: a few whole pictures at a time, finished before the next begin."""
 
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from rs2sam2.data.sample import MaskSizeWarning
@@ -14,6 +15,7 @@ from rs2sam2.evaluation.benchmark.masks import mask_name, write_mask
 from rs2sam2.evaluation.benchmark.questions import Question, questions_sha256
 from rs2sam2.evaluation.benchmark.score import SampleScore, score
 from rs2sam2.evaluation.progress import bar
+from rs2sam2.inference.segmenter import LARGEST_BATCH
 
 _FORMAT = 1
 
@@ -42,10 +44,13 @@ def run(questions: Sequence[Question], system: System, folder: Path) -> list[Sam
     with open_journal(folder / JOURNAL, header) as journal, bar() as progress:
         done = sum(len(by_picture.get(picture, ())) for picture in journal.done)
         task = progress.add_task(f"measuring {system.name}", total=len(questions), completed=done)
-        for picture, asked in by_picture.items():
-            if picture not in journal.done:
-                journal.append(picture, _score(asked, system, folder / MASKS))
-                progress.advance(task, len(asked))
+        for pictures in _batches(by_picture):
+            left = [picture for picture in pictures if picture not in journal.done]
+            if left:
+                found = _score([*chain.from_iterable(pictures.values())], system, folder / MASKS)
+                for picture in left:
+                    journal.append(picture, [found[question.sample] for question in pictures[picture]])
+                    progress.advance(task, len(pictures[picture]))
         scores = {row.sample: row for rows in journal.done.values() for row in rows}
     try:
         return [scores[question.sample] for question in questions]
@@ -53,14 +58,29 @@ def run(questions: Sequence[Question], system: System, folder: Path) -> list[Sam
         raise DataError(f"{folder / JOURNAL}: lacks sample {error}: use --restart to measure again") from error
 
 
-def _score(asked: Sequence[Question], system: System, folder: Path) -> list[SampleScore]:
-    """Scores of one picture; its masks are written first, so that the journal names no picture without them."""
+def _batches(by_picture: Mapping[str, list[Question]]) -> Iterator[dict[str, list[Question]]]:
+    """Whole pictures that fill a batch of the model, or one that asks more.
+
+    They do not depend on what is done already, so a run that goes on gives the numbers of an undisturbed one.
+    """
+    batch: dict[str, list[Question]] = {}
+    for picture, asked in by_picture.items():
+        if batch and sum(map(len, batch.values())) + len(asked) > LARGEST_BATCH:
+            yield batch
+            batch = {}
+        batch[picture] = asked
+    if batch:
+        yield batch
+
+
+def _score(asked: Sequence[Question], system: System, folder: Path) -> dict[str, SampleScore]:
+    """Scores by sample; their masks are written first, so that the journal names no picture without them."""
     samples = [question.read() for question in asked]
-    scores = []
+    scores = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MaskSizeWarning)  # the rows say so
         for question, sample, answer in zip(asked, samples, system(samples), strict=True):
-            scores.append(score(question, sample, answer))
+            scores[question.sample] = score(question, sample, answer)
             path = folder / mask_name(question.sample)
             try:
                 write_mask(path, answer.mask)
