@@ -138,7 +138,6 @@ class Segmenter:
             ConfigError: if the threshold is not between 0 and 1.
         """
         expressions = [expression] if isinstance(expression, str) else list(expression)
-        check_expressions(expressions)
         opened = image if isinstance(image, RasterImage) else open_image(image)
         answers = list(self.answers([(opened, asked) for asked in expressions], threshold))
         for note in (note for answer in answers for note in answer.warnings):
@@ -162,19 +161,21 @@ class Segmenter:
         Raises:
             ExpressionError, ConfigError: as in a call, before the first answer; also if there are no questions.
         """
-        check_expressions([expression for _, expression in questions])
+        expressions = [expression for _, expression in questions]
+        check_expressions(expressions)
         decision = self._bundle.decision
         if threshold is not None:
             decision = replace(decision, mask_threshold=threshold)
+        ids, words = self._bundle.tokenizer.batch(expressions)
         prepared: dict[RasterImage, tuple[Tensor, Tensor]] = {}
         for start in range(0, len(questions), LARGEST_BATCH):
-            images, expressions = zip(*questions[start : start + LARGEST_BATCH], strict=True)
+            batch = slice(start, start + LARGEST_BATCH)
+            images = [image for image, _ in questions[batch]]
             prepared = {
-                image: prepared[image] if image in prepared else model_inputs(image.pixels, self._model.config)
-                for image in dict.fromkeys(images)
+                image: prepared[image] if image in prepared else self._views(image) for image in dict.fromkeys(images)
             }
-            outputs = self._run([prepared[image] for image in images], expressions)
-            for image, expression, output in zip(images, expressions, outputs, strict=True):
+            outputs = self._run([prepared[image] for image in images], ids[batch], words[batch])
+            for image, expression, output in zip(images, expressions[batch], outputs, strict=True):
                 yield self._answer(image, expression, output, decision)
 
     def mask_on_grid(self, answer: Segmentation, height: int, width: int) -> NDArray[np.bool_]:
@@ -199,19 +200,23 @@ class Segmenter:
         mask: NDArray[np.bool_] = probability > decision.mask_threshold
         return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
 
-    def _run(self, views: Sequence[tuple[Tensor, Tensor]], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
+    def _views(self, image: RasterImage) -> tuple[Tensor, Tensor]:
+        """An image as the model takes it, where the model is."""
+        pixels, union_pixels = model_inputs(image.pixels, self._model.config)
+        return pixels.to(self._device, self._dtype), union_pixels.to(self._device, self._dtype)
+
+    def _run(self, views: Sequence[tuple[Tensor, Tensor]], ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
         """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
-        ids, words = (rows.to(self._device) for rows in self._bundle.tokenizer.batch(expressions))
-        pixels, union_pixels = (torch.stack(view).to(self._device, self._dtype) for view in zip(*views, strict=True))
+        pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
         try:
             with torch.inference_mode():
-                output = self._model(pixels, union_pixels, ids, words)
+                output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
         except torch.OutOfMemoryError as error:
             raise Rs2Sam2Error(
-                f"device {str(self._device)!r} has too little memory for {len(expressions)} expressions: "
+                f"device {str(self._device)!r} has too little memory for {len(ids)} expressions: "
                 "ask for fewer at once or use device 'cpu'"
             ) from error
-        return (_one(output, index) for index in range(len(expressions)))
+        return (_one(output, index) for index in range(len(ids)))
 
     def _answer(self, image: RasterImage, expression: str, output: RS2SAM2Output, decision: Decision) -> Segmentation:
         probability = self._probability(output.mask_logits, image.height, image.width)
