@@ -1,10 +1,14 @@
 """What every test shares: one thread a process, no network, the sample imagery if it is there."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell that runs the tests in the background makes them ignore Ctrl-C, and so would the commands that they interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports torch, and inherited by the commands that tests start: workers share the cores already.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
