@@ -43,6 +43,7 @@ format: $(STAMP) ## put the files into the style that `check` asks for
 train-nano: $(STAMP) ## train the nano weights from scratch and put them into the package
 	$(BIN)/rs2sam2 train fit --config configs/nano.yaml
 	$(BIN)/rs2sam2 train export --config configs/nano.yaml --output src/rs2sam2/weights/nano
+	$(BIN)/rs2sam2 calibrate src/rs2sam2/weights/nano --root ../shared/data/oam_buildings -o src/rs2sam2/weights/nano
 
 clean: ## remove the environment, caches and everything that was generated
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist $(PICTURES)

@@ -16,6 +16,7 @@ FusionLayer = Literal["none", "linear", "uni", "bi"]
 MaskPrompt = Literal["none", "no_attention", "full"]
 MaskReading = Literal["published", "paper"]
 Presence = Literal["object_score", "mask"]
+OneThing = Literal["every part", "surest part"]
 _Config = TypeVar("_Config")
 
 PAD_ID = 3
@@ -225,11 +226,14 @@ class Decision:
         presence: where P(present) comes from: SAM 2's object score, or, for weights that never trained it
             (published code computes it and ignores it), the mask itself: its highest probability.
         presence_threshold: the thing is said to be there where P(present) is at least this.
+        one_thing: what of the mask answers an expression that means one thing: "every part", as published, or the
+            "surest part", the connected one with the greatest sum of probabilities.
     """
 
     mask_threshold: float = 0.5
     presence: Presence = "mask"
     presence_threshold: float = 0.5
+    one_thing: OneThing = "every part"
 
     def __post_init__(self) -> None:  # noqa: D105
         _require_types(self, "decision")

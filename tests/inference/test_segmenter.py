@@ -206,3 +206,19 @@ def test_default_device_and_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert module._device(None) == torch.device("cuda")
     assert module._dtype(torch.device("cuda"), "auto") == torch.bfloat16
     assert module._dtype(torch.device("cpu"), "auto") == torch.float32
+
+
+def test_an_expression_that_means_one_thing_can_be_answered_with_one_part(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probability = np.zeros((90, 140), np.float32)
+    probability[2:6, 3:9] = 0.9
+    probability[20:30, 30:32] = 0.6
+    monkeypatch.setattr(Segmenter, "_probability", lambda *_: probability)
+    calibrated = decided(segmenter, one_thing="surest part")
+    as_published = decided(segmenter)(PICTURE, "the white building")
+    one, several = calibrated(PICTURE, ["the white building", "the white buildings"])
+    assert (as_published.mask == (probability > 0.5)).all()
+    assert (several.mask == as_published.mask).all()
+    assert (one.mask == (probability > 0.7)).all() and (one.probability == probability).all()
+    assert (calibrated.mask_on_grid(one, 90, 140) == one.mask).all()

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import torch
@@ -140,6 +141,35 @@ def write(
             tokenizer.save(paths[TOKENIZER])
     except OSError as error:
         raise OutputError(f"{folder}: cannot write weights: {error}") from error
+
+
+def save_decision(folder: Path, output: Path, decision: Decision, provenance: Mapping[str, Any]) -> None:
+    """Write a weight folder again with another decision, the weights byte for byte; whole or not at all.
+
+    Args:
+        folder: what is there.
+        output: what is written; may be the same folder.
+        decision: how the model's numbers become an answer from now on.
+        provenance: what is added to the folder's own, or takes the place of what stands there.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+        WeightsError: if a file is missing or damaged.
+    """
+    config, _ = read_settings(folder)
+    settings = {"format": FORMAT, "model": config.to_dict(), "decision": asdict(decision)}
+    text = {CONFIG: settings, PROVENANCE: {**read_json(folder / PROVENANCE), **provenance}}
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as whole:
+            for name in FILES:
+                path = whole.enter_context(whole_file(output / name))
+                if name in text:
+                    path.write_text(json.dumps(text[name], indent=2) + "\n", encoding="utf-8")
+                else:
+                    copyfile(folder / name, path)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot write weights: {error}") from error
 
 
 def read_settings(folder: Path) -> tuple[ModelConfig, Decision]:

@@ -76,6 +76,12 @@ def diagnose(context: typer.Context) -> None:
     _pass_on("rs2sam2.evaluation.diagnosis.cli", context)
 
 
+@app.command(context_settings=_PASS_ON)
+def calibrate(context: typer.Context) -> None:
+    """Choose the thresholds of weights on training data (see `rs2sam2 calibrate --help`)."""
+    _pass_on("rs2sam2.evaluation.calibration.cli", context)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code.
 

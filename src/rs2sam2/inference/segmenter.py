@@ -21,6 +21,7 @@ from rs2sam2.config import Decision
 from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
+from rs2sam2.inference.one_thing import means_one_thing, surest_part
 from rs2sam2.inference.segmentation import Segmentation, Weights
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
 from rs2sam2.preprocess import model_inputs, to_image_grid
@@ -197,7 +198,7 @@ class Segmenter:
         decision = self._bundle.decision
         probability = self._probability(torch.from_numpy(answer.mask_logits)[None, None], height, width)
         p_present = answer.p_present if decision.presence == "object_score" else float(probability.max())
-        mask: NDArray[np.bool_] = probability > decision.mask_threshold
+        mask = _cut(probability, answer.expression, decision)
         return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
 
     def _views(self, image: RasterImage) -> tuple[Tensor, Tensor]:
@@ -226,7 +227,7 @@ class Segmenter:
             p_present = float(torch.sigmoid(output.object_score_logits))
         else:
             p_present = float(probability.max())
-        mask = probability > decision.mask_threshold
+        mask = _cut(probability, expression, decision)
         # An answer without a pixel points at nothing, whatever the object score says.
         present = p_present >= decision.presence_threshold and bool(mask.any())
         return Segmentation(
@@ -248,6 +249,14 @@ class Segmenter:
         """(height, width) of logits (1, 1, h, w)."""
         logits = to_image_grid(mask_logits, height, width)[0, 0]
         return mask_probability(logits, self._model.config).numpy().astype(np.float32, copy=False)
+
+
+def _cut(probability: NDArray[np.float32], expression: str, decision: Decision) -> NDArray[np.bool_]:
+    """The mask (H, W) that a probability map means for an expression."""
+    mask: NDArray[np.bool_] = probability > decision.mask_threshold
+    if decision.one_thing == "surest part" and means_one_thing(expression):
+        return surest_part(mask, probability)
+    return mask
 
 
 def _one(output: RS2SAM2Output, index: int) -> RS2SAM2Output:

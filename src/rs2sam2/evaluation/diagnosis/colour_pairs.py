@@ -84,7 +84,7 @@ def colour_pairs(
     for question in absent:
         statement = _statement(question.question.sentence)
         nowhere = question.question.picture
-        if statement is None or _possible(Attributes(scenes[nowhere]), statement):
+        if statement is None or nowhere not in attributes or _possible(attributes[nowhere], statement):
             continue
         if not statement.region:
             known_without[statement.colour].add(nowhere)

@@ -1,0 +1,125 @@
+"""Which cut of the mask and of P(present) serves best, on answers whose truth is known.
+
+Shapes: H, W height and width of the user's image in pixels; T mask thresholds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rs2sam2.config import Decision, OneThing
+from rs2sam2.inference.one_thing import means_one_thing, surest_part
+
+MASK_THRESHOLDS = tuple(round(0.20 + 0.05 * step, 2) for step in range(13))
+PRESENCE_THRESHOLDS = tuple(round(0.05 + 0.01 * step, 2) for step in range(91))
+NOISE = 0.005
+"""What lies this close to the best is as good: the standard error of a paired difference over some 600 sentences."""
+_RULES: tuple[OneThing, ...] = get_args(OneThing)
+
+Figures = dict[str, Any]
+
+
+def ious(
+    probability: NDArray[np.float32], target: NDArray[np.bool_], expression: str
+) -> dict[OneThing, NDArray[np.float64]]:
+    """IoU (T,) of one answer at every mask threshold, by what answers an expression that means one thing.
+
+    Args:
+        probability: (H, W) in 0..1.
+        target: (H, W), what is meant.
+        expression: its words.
+    """
+    found: dict[OneThing, list[float]] = {rule: [] for rule in _RULES}
+    for threshold in MASK_THRESHOLDS:
+        mask = probability > threshold
+        found["every part"].append(_iou(mask, target))
+        one = surest_part(mask, probability) if means_one_thing(expression) else mask
+        found["surest part"].append(_iou(one, target))
+    return {rule: np.array(values) for rule, values in found.items()}
+
+
+@dataclass(frozen=True)
+class Known:
+    """Answers about one set of pictures.
+
+    Attributes:
+        ious: of each sentence that means something, as `ious` gives them.
+        p_present: P(present) of each of these sentences, 0..1.
+        there: P(present) of each pair of pictures where the thing is there.
+        absent: and where it is not.
+    """
+
+    ious: Sequence[Mapping[OneThing, NDArray[np.float64]]]
+    p_present: Sequence[float]
+    there: Sequence[float]
+    absent: Sequence[float]
+
+
+def choose(sets: Mapping[str, Known], before: Decision) -> tuple[Decision, Figures]:
+    """The decision with the highest sum of mean IoU and balanced accuracy of presence; each set counts the same.
+
+    A thing that is there and refused has IoU 0, so that refusing is worth it only where it helps more than it costs. Of
+    what is as good as the best (`NOISE`), the one that lies closest to `before` is taken.
+
+    Args:
+        sets: by name, each with at least one sentence and one pair.
+        before: what is set now.
+
+    Returns:
+        The decision, and what the choices were worth, fractions 0..1, each with the others as chosen: "mean_iou" by rule
+        and mask threshold; "by_presence" with "mean_iou" and "balanced_accuracy" by presence threshold.
+    """
+    worth = {rule: np.mean([_mean_iou(known, rule) for known in sets.values()], axis=0) for rule in _RULES}
+    balanced = np.mean([_balanced(known) for known in sets.values()], axis=0)
+    options = [
+        replace(before, one_thing=rule, mask_threshold=mask, presence_threshold=presence)
+        for rule in _RULES
+        for mask in MASK_THRESHOLDS
+        for presence in PRESENCE_THRESHOLDS
+    ]
+    sums = np.concatenate([(worth[rule] + balanced).ravel() for rule in _RULES])
+    best = max(
+        (options[place] for place in np.flatnonzero(sums >= sums.max() - NOISE)),
+        key=lambda option: (
+            option.one_thing == before.one_thing,
+            -abs(option.mask_threshold - before.mask_threshold)
+            - abs(option.presence_threshold - before.presence_threshold),
+        ),
+    )
+    mask = MASK_THRESHOLDS.index(best.mask_threshold)
+    presence = PRESENCE_THRESHOLDS.index(best.presence_threshold)
+    return best, {
+        "mean_iou": {rule: _named(MASK_THRESHOLDS, values[:, presence]) for rule, values in worth.items()},
+        "by_presence": {
+            "mean_iou": _named(PRESENCE_THRESHOLDS, worth[best.one_thing][mask]),
+            "balanced_accuracy": _named(PRESENCE_THRESHOLDS, balanced),
+        },
+    }
+
+
+def _mean_iou(known: Known, rule: OneThing) -> NDArray[np.float64]:
+    """Of every mask threshold (rows) and presence threshold (columns)."""
+    found = np.stack([one[rule] for one in known.ious])
+    kept = np.array(known.p_present)[:, None] >= np.array(PRESENCE_THRESHOLDS)
+    mean: NDArray[np.float64] = found.T @ kept / len(found)
+    return mean
+
+
+def _balanced(known: Known) -> NDArray[np.float64]:
+    thresholds = np.array(PRESENCE_THRESHOLDS)[:, None]
+    kept = (np.array(known.there) >= thresholds).mean(axis=1)
+    refused = (np.array(known.absent) < thresholds).mean(axis=1)
+    balanced: NDArray[np.float64] = (kept + refused) / 2
+    return balanced
+
+
+def _named(thresholds: Sequence[float], values: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(map(str, thresholds), values.round(4).tolist(), strict=True))
+
+
+def _iou(mask: NDArray[np.bool_], target: NDArray[np.bool_]) -> float:
+    union = np.count_nonzero(mask | target)
+    return np.count_nonzero(mask & target) / union if union else 0.0

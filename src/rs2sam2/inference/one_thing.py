@@ -1,0 +1,55 @@
+"""An expression that means one thing is answered with one thing: which expressions do, and which part that is.
+
+Shapes: H, W height and width of the user's image in pixels.
+"""
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MANY = re.compile(
+    "all|any|both|collection|couple|each|every|everything|few|group|cluster|many|most|multiple|other|pair|people|row|"
+    "several|some|these|those|two|three|four|five|six|seven|eight|nine|ten"
+)
+_NOT_PLURAL = re.compile(r".*(?:ss|us|is|as|'s)|sports|lens")
+_END_OF_THING = re.compile(
+    r"\b(?:above|across|along|among|around|at|behind|below|beneath|beside|between|by|containing|for|from|has|having|in|"
+    r"inside|is|near|of|on|outside|over|that|to|under|underneath|where|which|whose|with|within|without)\b|[,;:]"
+)
+_SECOND_THING = re.compile(r"\b(?:and|or|plus)\s+(?:the|a|an|all|both|every|another)\b|\bas well as\b")
+
+
+def means_one_thing(expression: str) -> bool:
+    """Whether an English expression names a single thing, by the number of the words before its first preposition.
+
+    "the largest building on the left" does; "all buildings", "the cars next to the road", "the pool and the court" and
+    everything in another language do not. In doubt it does not.
+    """
+    text = expression.lower().replace("\u2019", "'")
+    if not text.isascii() or (_SECOND_THING.search(text) and "between" not in text):
+        return False
+    words = re.findall(r"[a-z0-9']+", _END_OF_THING.split(text, maxsplit=1)[0])
+    return bool(words) and not any(_MANY.fullmatch(word) or _plural(word) for word in words)
+
+
+def _plural(word: str) -> bool:
+    return word.endswith("s") and not _NOT_PLURAL.fullmatch(word)
+
+
+def surest_part(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Of a mask (H, W), the connected part (over sides and corners) with the greatest sum of probabilities.
+
+    Args:
+        mask: what was found, in any number of parts.
+        probability: (H, W) in 0..1, of each pixel belonging to the thing.
+    """
+    from scipy import ndimage
+
+    parts, count = ndimage.label(mask, np.ones((3, 3)))
+    if count < 2:
+        return mask
+    windows = ndimage.find_objects(parts)
+    sums = [probability[window].sum(where=parts[window] == part) for part, window in enumerate(windows, 1)]
+    surest: NDArray[np.bool_] = parts == int(np.argmax(sums)) + 1
+    return surest
