@@ -69,7 +69,7 @@ def choose(sets: Mapping[str, Known], before: Decision) -> tuple[Decision, Figur
         before: what is set now.
 
     Returns:
-        The decision, and what the choices were worth, fractions 0..1, each with the others as chosen: "mean_iou" by rule
+        The decision, and what the choices were worth, fractions 0..1, the others as chosen: "mean_iou" by rule
         and mask threshold; "by_presence" with "mean_iou" and "balanced_accuracy" by presence threshold.
     """
     worth = {rule: np.mean([_mean_iou(known, rule) for known in sets.values()], axis=0) for rule in _RULES}
