@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rs2sam2.checkpoints.convert import load_any
+from rs2sam2.checkpoints.convert import is_native, load_any
 from rs2sam2.checkpoints.locate import locate
-from rs2sam2.checkpoints.native import Bundle
+from rs2sam2.checkpoints.native import Bundle, save_decision
 from rs2sam2.config import Decision
-from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error
+from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error, WeightsError
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
 from rs2sam2.inference.one_thing import means_one_thing, surest_part
@@ -102,6 +102,23 @@ class Segmenter:
         if self._source is None:
             raise OutputError(f"{repo_id}: not uploaded; only weights loaded by from_pretrained can be")
         return upload(self._source, repo_id, private=private, token=token)
+
+    def save_calibrated(self, folder: Path, decision: Decision, note: Mapping[str, Any]) -> None:
+        """Write the weights again, with another decision and what is to be known about it in `provenance.json`.
+
+        Raises:
+            OutputError: if the folder cannot be written.
+            WeightsError: if the weights do not come from a folder of ours.
+        """
+        source = self._source
+        if source is None or not is_native(source):
+            raise WeightsError(f"{source}: no weight folder of ours: make one with rs2sam2 convert")
+        save_decision(source if source.is_dir() else source.parent, folder, decision, {"calibration": note})
+
+    @property
+    def decision(self) -> Decision:
+        """How the model's numbers become an answer."""
+        return self._bundle.decision
 
     @property
     def provenance(self) -> Mapping[str, Any]:

@@ -8,7 +8,10 @@ import pytest
 import rs2sam2
 from rs2sam2.checkpoints import native
 from rs2sam2.cli import main
+from rs2sam2.errors import WeightsError
+from rs2sam2.evaluation.calibration.choose import NOISE
 from rs2sam2.files import file_sha256
+from rs2sam2.inference.segmenter import Segmenter
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +51,17 @@ def test_rendered_scenes_alone(weights_folder: Path, tmp_path: Path) -> None:
     assert native.load(tmp_path / "new").sha256 == native.load(weights_folder).sha256
 
 
+def test_weights_that_are_not_a_folder_of_ours_are_refused(weights_folder: Path, tmp_path: Path) -> None:
+    segmenter = Segmenter(native.load(weights_folder))
+    with pytest.raises(WeightsError, match="rs2sam2 convert"):
+        segmenter.save_calibrated(tmp_path / "new", segmenter.decision, {})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["{weights}", "--rendered", "0"], "nothing to calibrate on"),
-        (["{tmp}/nowhere", "--rendered", "4"], "rs2sam2 convert"),
+        (["{tmp}/nowhere", "--rendered", "4"], "no weights there"),
         (["{weights}", "--root", "{tmp}/nowhere"], "nowhere"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rs2sam2.errors import DataError, WeightsError
+from rs2sam2.errors import DataError
 from rs2sam2.evaluation.command import new_app, start
 
 app = new_app()
@@ -39,23 +39,19 @@ def calibrate(
     """Choose mask threshold, presence threshold and what answers an expression that means one thing."""
     if root is None and rendered < 2:
         raise DataError("nothing to calibrate on: give --root, or two rendered scenes and more")
-    from rs2sam2.checkpoints import native
-    from rs2sam2.checkpoints.convert import is_native
     from rs2sam2.evaluation.calibration import gather
     from rs2sam2.evaluation.calibration.choose import choose
     from rs2sam2.evaluation.provenance import run_record
     from rs2sam2.inference.segmenter import Segmenter
 
-    if not is_native(weights):
-        raise WeightsError(f"{weights}: no weight folder of ours: make one with rs2sam2 convert")
     segmenter = Segmenter.from_pretrained(weights, device)
     sets = {} if root is None else {split: gather.real(segmenter, root, split, seed)}
     if rendered:
         sets["rendered"] = gather.rendered(segmenter, rendered, seed)
-    _, before = native.read_settings(weights)
+    before = segmenter.decision
     decision, worth = choose(sets, before)
     record = run_record("calibrate", context.obj, seed, device)
-    native.save_decision(weights, output, decision, {"calibration": {"run": record, **worth}})
+    segmenter.save_calibrated(output, decision, {"run": record, **worth})
     for name, value in asdict(decision).items():
         was = asdict(before)[name]
         typer.echo(f"{name}: {value}" + ("" if value == was else f" (was {was})"))
