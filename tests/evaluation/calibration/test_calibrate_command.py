@@ -30,9 +30,8 @@ def test_weights_stay_and_the_decision_is_new(weights_folder: Path, places_root:
     assert after != before and after.presence == before.presence
     note = json.loads((tmp_path / "new" / native.PROVENANCE).read_text())["calibration"]
     assert note["run"]["command"].startswith("rs2sam2 calibrate")
-    assert (
-        max(note["mean_iou"][after.one_thing].values()) == note["mean_iou"][after.one_thing][f"{after.mask_threshold}"]
-    )
+    worth = note["mean_iou"][after.one_thing]
+    assert worth[str(after.mask_threshold)] >= max(worth.values()) - NOISE
     assert native.load(tmp_path / "new").decision == after
 
 
