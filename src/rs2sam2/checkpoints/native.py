@@ -128,15 +128,14 @@ def write(
         OutputError: if the folder cannot be written.
         WeightsError: if a weight is no number, or none that `dtype` can hold.
     """
-    settings = {"format": FORMAT, "model": config.to_dict(), "decision": asdict(decision)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as whole:
             paths = {name: whole.enter_context(whole_file(folder / name)) for name in FILES}
             write_safetensors(paths[WEIGHTS], tensors, dtype)
             checksums = {"sha256": file_sha256(paths[WEIGHTS]), "crc32": file_crc32(paths[WEIGHTS])}
-            paths[CONFIG].write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            paths[PROVENANCE].write_text(json.dumps({**provenance, **checksums}, indent=2) + "\n", encoding="utf-8")
+            _write_json(paths[CONFIG], _settings(config, decision))
+            _write_json(paths[PROVENANCE], {**provenance, **checksums})
             paths[CARD].write_text(card, encoding="utf-8")
             tokenizer.save(paths[TOKENIZER])
     except OSError as error:
@@ -157,19 +156,26 @@ def save_decision(folder: Path, output: Path, decision: Decision, provenance: Ma
         WeightsError: if a file is missing or damaged.
     """
     config, _ = read_settings(folder)
-    settings = {"format": FORMAT, "model": config.to_dict(), "decision": asdict(decision)}
-    text = {CONFIG: settings, PROVENANCE: {**read_json(folder / PROVENANCE), **provenance}}
+    new = {CONFIG: _settings(config, decision), PROVENANCE: {**read_json(folder / PROVENANCE), **provenance}}
     try:
         output.mkdir(parents=True, exist_ok=True)
         with ExitStack() as whole:
             for name in FILES:
                 path = whole.enter_context(whole_file(output / name))
-                if name in text:
-                    path.write_text(json.dumps(text[name], indent=2) + "\n", encoding="utf-8")
+                if name in new:
+                    _write_json(path, new[name])
                 else:
                     copyfile(folder / name, path)
     except OSError as error:
         raise OutputError(f"{output}: cannot write weights: {error}") from error
+
+
+def _settings(config: ModelConfig, decision: Decision) -> dict[str, Any]:
+    return {"format": FORMAT, "model": config.to_dict(), "decision": asdict(decision)}
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def read_settings(folder: Path) -> tuple[ModelConfig, Decision]:

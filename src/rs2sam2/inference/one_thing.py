@@ -1,4 +1,4 @@
-"""An expression that means one thing is answered with one thing: which expressions do, and which part that is.
+"""From a probability map to the mask that answers an expression: one that means one thing may get one connected part.
 
 Shapes: H, W height and width of the user's image in pixels.
 """
@@ -7,6 +7,8 @@ import re
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rs2sam2.config import Decision
 
 _MANY = re.compile(
     "all|any|both|collection|couple|each|every|everything|few|group|cluster|many|most|multiple|other|pair|people|row|"
@@ -18,6 +20,14 @@ _END_OF_THING = re.compile(
     r"inside|is|near|of|on|outside|over|that|to|under|underneath|where|which|whose|with|within|without)\b|[,;:]"
 )
 _SECOND_THING = re.compile(r"\b(?:and|or|plus)\s+(?:the|a|an|all|both|every|another)\b|\bas well as\b")
+
+
+def cut(probability: NDArray[np.float32], expression: str, decision: Decision) -> NDArray[np.bool_]:
+    """The mask (H, W) that a probability map (H, W) in 0..1 means for an expression."""
+    mask: NDArray[np.bool_] = probability > decision.mask_threshold
+    if decision.one_thing == "surest part" and means_one_thing(expression):
+        return surest_part(mask, probability)
+    return mask
 
 
 def means_one_thing(expression: str) -> bool:

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rs2sam2.checkpoints.convert import is_native, load_any
+from rs2sam2.checkpoints.convert import check_target, is_native, load_any
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.checkpoints.native import Bundle, save_decision
 from rs2sam2.config import Decision
 from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error, WeightsError
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
-from rs2sam2.inference.one_thing import means_one_thing, surest_part
+from rs2sam2.inference.one_thing import cut
 from rs2sam2.inference.segmentation import Segmentation, Weights
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
 from rs2sam2.preprocess import model_inputs, to_image_grid
@@ -103,6 +103,16 @@ class Segmenter:
             raise OutputError(f"{repo_id}: not uploaded; only weights loaded by from_pretrained can be")
         return upload(self._source, repo_id, private=private, token=token)
 
+    def check_calibrated(self, folder: Path, *, overwrite: bool = False) -> None:
+        """Refuse, before the work, a folder that `save_calibrated` cannot or may not write.
+
+        Raises:
+            OutputError: if the folder holds other weights, which stay unless `overwrite`, or is none.
+            WeightsError: if these weights do not come from a folder of ours.
+        """
+        if folder.resolve() != self._folder().resolve():
+            check_target(folder, overwrite=overwrite)
+
     def save_calibrated(self, folder: Path, decision: Decision, note: Mapping[str, Any]) -> None:
         """Write the weights again, with another decision and what is to be known about it in `provenance.json`.
 
@@ -110,10 +120,13 @@ class Segmenter:
             OutputError: if the folder cannot be written.
             WeightsError: if the weights do not come from a folder of ours.
         """
+        save_decision(self._folder(), folder, decision, {"calibration": note})
+
+    def _folder(self) -> Path:
         source = self._source
         if source is None or not is_native(source):
             raise WeightsError(f"{source}: no weight folder of ours: make one with rs2sam2 convert")
-        save_decision(source if source.is_dir() else source.parent, folder, decision, {"calibration": note})
+        return source if source.is_dir() else source.parent
 
     @property
     def decision(self) -> Decision:
@@ -215,7 +228,7 @@ class Segmenter:
         decision = self._bundle.decision
         probability = self._probability(torch.from_numpy(answer.mask_logits)[None, None], height, width)
         p_present = answer.p_present if decision.presence == "object_score" else float(probability.max())
-        mask = _cut(probability, answer.expression, decision)
+        mask = cut(probability, answer.expression, decision)
         return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
 
     def _views(self, image: RasterImage) -> tuple[Tensor, Tensor]:
@@ -244,7 +257,7 @@ class Segmenter:
             p_present = float(torch.sigmoid(output.object_score_logits))
         else:
             p_present = float(probability.max())
-        mask = _cut(probability, expression, decision)
+        mask = cut(probability, expression, decision)
         # An answer without a pixel points at nothing, whatever the object score says.
         present = p_present >= decision.presence_threshold and bool(mask.any())
         return Segmentation(
@@ -266,14 +279,6 @@ class Segmenter:
         """(height, width) of logits (1, 1, h, w)."""
         logits = to_image_grid(mask_logits, height, width)[0, 0]
         return mask_probability(logits, self._model.config).numpy().astype(np.float32, copy=False)
-
-
-def _cut(probability: NDArray[np.float32], expression: str, decision: Decision) -> NDArray[np.bool_]:
-    """The mask (H, W) that a probability map means for an expression."""
-    mask: NDArray[np.bool_] = probability > decision.mask_threshold
-    if decision.one_thing == "surest part" and means_one_thing(expression):
-        return surest_part(mask, probability)
-    return mask
 
 
 def _one(output: RS2SAM2Output, index: int) -> RS2SAM2Output:

@@ -53,7 +53,24 @@ def test_rendered_scenes_alone(weights_folder: Path, tmp_path: Path) -> None:
 def test_weights_that_are_not_a_folder_of_ours_are_refused(weights_folder: Path, tmp_path: Path) -> None:
     segmenter = Segmenter(native.load(weights_folder))
     with pytest.raises(WeightsError, match="rs2sam2 convert"):
+        segmenter.check_calibrated(tmp_path / "new")
+    with pytest.raises(WeightsError, match="rs2sam2 convert"):
         segmenter.save_calibrated(tmp_path / "new", segmenter.decision, {})
+
+
+def test_other_weights_are_replaced_only_on_request_and_before_any_work(
+    weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / native.WEIGHTS
+    other.write_bytes(b"other weights")
+    arguments = ["calibrate", str(weights_folder), "-o", str(tmp_path), "--rendered", "6"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Segmenter, "answers", lambda *_: pytest.fail("asked before the refusal"))
+        assert main(arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert other.read_bytes() == b"other weights"
+    assert main([*arguments, "--overwrite"]) == 0
+    assert native.load(tmp_path).sha256 == native.load(weights_folder).sha256
 
 
 @pytest.mark.parametrize(

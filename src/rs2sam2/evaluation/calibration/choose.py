@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rs2sam2.config import Decision, OneThing
-from rs2sam2.inference.one_thing import means_one_thing, surest_part
+from rs2sam2.inference.one_thing import cut
 
 MASK_THRESHOLDS = tuple(round(0.20 + 0.05 * step, 2) for step in range(13))
 PRESENCE_THRESHOLDS = tuple(round(0.05 + 0.01 * step, 2) for step in range(91))
@@ -32,13 +32,15 @@ def ious(
         target: (H, W), what is meant.
         expression: its words.
     """
-    found: dict[OneThing, list[float]] = {rule: [] for rule in _RULES}
-    for threshold in MASK_THRESHOLDS:
-        mask = probability > threshold
-        found["every part"].append(_iou(mask, target))
-        one = surest_part(mask, probability) if means_one_thing(expression) else mask
-        found["surest part"].append(_iou(one, target))
-    return {rule: np.array(values) for rule, values in found.items()}
+    return {
+        rule: np.array(
+            [
+                _iou(cut(probability, expression, Decision(mask_threshold=threshold, one_thing=rule)), target)
+                for threshold in MASK_THRESHOLDS
+            ]
+        )
+        for rule in _RULES
+    }
 
 
 @dataclass(frozen=True)

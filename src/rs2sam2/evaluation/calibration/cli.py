@@ -35,6 +35,7 @@ def calibrate(
     rendered: Annotated[int, typer.Option(min=0, help="Rendered scenes to calibrate on; 0 for none.")] = 600,
     seed: Annotated[int, typer.Option(min=0, help="Of every choice; another than that of a measurement.")] = 7,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other weights that are there.")] = False,
 ) -> None:
     """Choose mask threshold, presence threshold and what answers an expression that means one thing."""
     if root is None and rendered < 2:
@@ -45,6 +46,7 @@ def calibrate(
     from rs2sam2.inference.segmenter import Segmenter
 
     segmenter = Segmenter.from_pretrained(weights, device)
+    segmenter.check_calibrated(output, overwrite=overwrite)
     sets = {} if root is None else {split: gather.real(segmenter, root, split, seed)}
     if rendered:
         sets["rendered"] = gather.rendered(segmenter, rendered, seed)
