@@ -9,14 +9,18 @@ from PIL import Image
 from pycocotools import mask as coco
 
 
-def write_oam(root: Path) -> Path:
-    """Write `refer` and `no_target.json` under `root`: plain ground with two bright roofs in each picture."""
+def write_oam(root: Path, *splits: str) -> Path:
+    """Write `refer` and `no_target.json` under `root`: plain ground with two bright roofs in each picture.
+
+    The pictures take turns in going into the splits; all go into "train" if none is named.
+    """
     pictures, notes = root / "refer" / "images" / "rrsisd" / "JPEGImages", root / "refer" / "rrsisd"
     pictures.mkdir(parents=True)
     notes.mkdir(parents=True)
     images, annotations, refs, absent = [], [], [], []
     for number in range(4):
         rng = np.random.default_rng(number)
+        split = (splits or ("train",))[number % max(1, len(splits))]
         pixels = rng.integers(60, 90, (384, 384, 3)).astype(np.uint8)
         name = f"place_{number}.jpg"
         for side, (x, size) in enumerate(((40, 90), (250, 50))):
@@ -48,7 +52,7 @@ def write_oam(root: Path) -> Path:
                     "image_id": number,
                     "file_name": name,
                     "category_id": 1,
-                    "split": "train",
+                    "split": split,
                     "sentences": [{**sentence, "sent": sentence["raw"]}],
                 }
             )
@@ -59,7 +63,7 @@ def write_oam(root: Path) -> Path:
                 "file_name": name,
                 "width": 384,
                 "height": 384,
-                "split": "train",
+                "split": split,
                 "mosaic": f"place_{number}",
                 "window": [0, 0, 384, 384],
             }
@@ -67,7 +71,7 @@ def write_oam(root: Path) -> Path:
         absent.append(
             {
                 "image": f"refer/images/rrsisd/JPEGImages/{name}",
-                "split": "train",
+                "split": split,
                 "sentence": "the golf course",
                 "kind": "absent object",
             }

@@ -82,6 +82,12 @@ def calibrate(context: typer.Context) -> None:
     _pass_on("rs2sam2.evaluation.calibration.cli", context)
 
 
+@app.command(context_settings=_PASS_ON)
+def ablate(context: typer.Context) -> None:
+    """Train the rows of an ablation alike and compare them (see `rs2sam2 ablate --help`)."""
+    _pass_on("rs2sam2.ablation.cli", context)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code.
 
@@ -105,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         return _refuse(f"cannot print or read ({error}): give it another place")
     if code == INTERRUPTED:
-        begun = (sys.argv[1:] if arguments is None else [*arguments])[:1] == ["evaluate"]
+        begun = (sys.argv[1:] if arguments is None else [*arguments])[:1] in (["evaluate"], ["ablate"])
         kept = "the same command goes on from here" if begun else "no result was written"
         print(f"rs2sam2: interrupted, {kept}", file=sys.stderr)
     return code if isinstance(code, int) else 0

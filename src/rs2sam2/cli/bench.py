@@ -90,6 +90,33 @@ def load(
     finish(context, measured, seed, output)
 
 
+@app.command()
+def step(
+    context: typer.Context,
+    preset: Annotated[str, typer.Option(help="The model: large (the paper), ..., nano.")] = "large",
+    image_size: Annotated[
+        int | None, typer.Option(min=32, help="Side of the picture in pixels; without it the preset's.")
+    ] = None,
+    float32: Annotated[bool, typer.Option("--float32", help="Without autocast to bfloat16.")] = False,
+    keep: Annotated[bool, typer.Option("--keep-activations", help="Without activation checkpointing.")] = False,
+    seed: Seed = 1,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Memory by part, peak and seconds of one optimisation step with one sample, of the paper's trainable parts.
+
+    The paper's model wants 16 GB of free memory.
+    """
+    check_output(output, overwrite=overwrite)
+    from rs2sam2.bench.step import measure
+    from rs2sam2.config import ModelConfig
+
+    config = ModelConfig.preset(preset)
+    if image_size is not None:
+        config = config.replace(image_size=image_size)
+    finish(context, measure(config, mixed=not float32, checkpointing=not keep, seed=seed), seed, output)
+
+
 def check_output(output: Path | None, *, overwrite: bool) -> None:
     """Refuse before the work what cannot be written after it.
 

@@ -1,6 +1,8 @@
 """What one training step of nano does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -41,6 +43,7 @@ class RS2SAM2Module(pl.LightningModule):
     Args:
         preset: name of the model (`ModelConfig.preset`).
         image_size: S that the finished model is meant for; None keeps the preset's.
+        changes: other fields of `ModelConfig` that differ from the preset's, such as those of Tables 3 and 4.
         loss: eq. 6.
         heads: see `HeadWeights`.
         learning_rate: highest rate of AdamW.
@@ -57,9 +60,10 @@ class RS2SAM2Module(pl.LightningModule):
         learning_rate: float = 1e-4,
         weight_decay: float = 0.01,
         warmup: float = 0.03,
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        config = ModelConfig.preset(preset)
+        config = ModelConfig.from_dict({**ModelConfig.preset(preset).to_dict(), **(changes or {})})
         self.config = config if image_size is None else config.replace(image_size=image_size)
         self.model = RS2SAM2(self.config)
         self.semantic = SemanticHead(self.model) if heads.semantic else None

@@ -1,0 +1,70 @@
+"""`rs2sam2 ablate`: train every row of an ablation alike, and say which differences are more than luck."""
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rs2sam2.errors import OutputError
+from rs2sam2.evaluation.command import new_app, start
+
+app = new_app()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run with the arguments that follow `rs2sam2 ablate`.
+
+    Raises:
+        Rs2Sam2Error: with one line for the user.
+    """
+    return start(app, "ablate", arguments)
+
+
+@app.command()
+def ablate(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="Rows, budget and data, such as ablation_nano.yaml.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with one thread.")] = 1,
+    docs: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="For ablation.md and numbers/ablation.json; else the runs' folder."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 2026,
+) -> None:
+    """Train every row alike and compare it with the full model; a run that was stopped goes on where it was."""
+    from rs2sam2.ablation import jobs as work
+    from rs2sam2.ablation.page import NUMBERS, PAGE, page
+    from rs2sam2.ablation.plan import read_plan
+    from rs2sam2.ablation.questions import write_rendered
+    from rs2sam2.ablation.results import results
+    from rs2sam2.data.vocabulary import ensure_tokenizer
+    from rs2sam2.evaluation.provenance import run_record
+    from rs2sam2.files import whole_file
+
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the runs are ended, too
+    plan = read_plan(config)
+
+    def report(folder: Path) -> None:
+        found = results(plan, run_record("ablate", context.obj, seed, "cpu"), seed)
+        numbers = json.dumps(found, indent=1, allow_nan=False) + "\n"
+        (folder / NUMBERS).parent.mkdir(parents=True, exist_ok=True)
+        for path, text in ((folder / NUMBERS, numbers), (folder / PAGE, page(found))):
+            with whole_file(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        for run in plan.runs:
+            work.prepare(plan, run)
+        ensure_tokenizer(plan.tokenizer)
+        if not plan.rendered_file.exists():
+            write_rendered(plan.rendered_file, plan.rendered)
+        work.run_all(plan, jobs, typer.echo, lambda: report(plan.folder))
+        report(docs or plan.folder)
+    except OSError as error:
+        raise OutputError(f"{error.filename}: cannot be written ({error.strerror}): give another place") from error
+    typer.echo(f"wrote {(docs or plan.folder) / PAGE}")

@@ -1,0 +1,96 @@
+"""What every run is asked: the real validation split, and rendered scenes that no training has seen."""
+
+from hashlib import sha256
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rs2sam2.ablation.plan import Rendered
+from rs2sam2.data.expressions import make_expressions
+from rs2sam2.data.synthetic import render_scene
+from rs2sam2.errors import DataError, OutputError
+from rs2sam2.evaluation.diagnosis.predict import PackedMask, Question
+from rs2sam2.evaluation.diagnosis.real_set import RealSet
+from rs2sam2.evaluation.diagnosis.rendered_set import GROUP_SHARE, HELD_OUT, SENTENCES
+from rs2sam2.evaluation.diagnosis.scores import Target
+from rs2sam2.evaluation.progress import bar
+from rs2sam2.files import whole_file
+from rs2sam2.inference.images import RasterImage
+
+SPLIT = "val"
+
+
+class RealQuestions:
+    """Sentences of OAM-Ref's validation split that mean one building or several; their places are mosaics.
+
+    Raises:
+        DataError: the data set cannot be read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._set = RealSet(root, SPLIT)
+        self.targets: list[Target] = [*self._set.single, *self._set.group]
+        self.sha256 = self._set.checksum
+
+    def open(self, picture: str) -> RasterImage:
+        """A picture by its name."""
+        return self._set.open(picture)
+
+
+class RenderedQuestions:
+    """Rendered scenes as they lie in a file; each is a place."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what `write_rendered` wrote.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                self._images: NDArray[np.uint8] = stored["images"]
+                masks, scenes, sentences = stored["masks"], stored["scenes"], stored["sentences"]
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise DataError(f"{path}: no rendered scenes ({error}): delete it, and it is made anew") from error
+        shape = self._images.shape[1:3]
+        self.targets = [
+            Target(Question(str(scene), str(sentence)), PackedMask(shape, mask.tobytes()), f"scene {scene}")
+            for mask, scene, sentence in zip(masks, scenes, sentences, strict=True)
+        ]
+        digest = sha256(self._images.tobytes() + masks.tobytes())
+        self.sha256 = sha256(digest.digest() + "\0".join(map(str, sentences)).encode()).hexdigest()
+
+    def open(self, picture: str) -> RasterImage:
+        """A scene by its number."""
+        return RasterImage(self._images[int(picture)], name=f"scene {picture}")
+
+
+def write_rendered(path: Path, wanted: Rendered) -> None:
+    """Render the scenes.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    images, masks, numbers, sentences = [], [], [], []
+    with bar() as progress:
+        for number in progress.track(range(wanted.scenes), description="rendering scenes"):
+            draw, say = (np.random.default_rng([wanted.seed, HELD_OUT, number, use]) for use in range(2))
+            scene = render_scene(draw, wanted.size)
+            images.append(scene.image)
+            for made in make_expressions(scene, say, SENTENCES, group_share=GROUP_SHARE, absent_share=0):
+                masks.append(np.packbits(scene.mask(made.targets)))
+                numbers.append(number)
+                sentences.append(made.text)
+    try:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                images=np.stack(images),
+                masks=np.stack(masks),
+                scenes=np.array(numbers),
+                sentences=np.array(sentences),
+            )
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}): free some room") from error

@@ -1,0 +1,137 @@
+"""From scores to `ablation.json`: figures of each run, and paired differences to the full model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rs2sam2.ablation.one_run import FORMAT as SCORES_FORMAT
+from rs2sam2.ablation.one_run import SCORES
+from rs2sam2.ablation.plan import FULL, NAMES, Plan, Row
+from rs2sam2.errors import DataError
+from rs2sam2.evaluation.figures import MASK_FIGURES, Columns, differences, measure
+from rs2sam2.evaluation.report_file import read_report
+
+FORMAT = 1
+DECIDES = "mean_iou"
+"""The figure whose difference makes a verdict."""
+SETS = ("real", "rendered")
+_FIGURES = tuple(figure for figure in MASK_FIGURES if figure.name in NAMES)
+Scores = Mapping[str, Any]
+
+
+def read_scores(plan: Plan) -> dict[str, dict[int, Scores]]:
+    """Scores of all finished runs: row -> seed -> scores.
+
+    Raises:
+        DataError: a file is damaged, or runs were asked different things.
+    """
+    found: dict[str, dict[int, Scores]] = {name: {} for name in plan.rows}
+    for run in plan.runs:
+        if (run.folder / SCORES).exists():
+            found[run.row.name][run.seed] = read_report(run.folder / SCORES, SCORES_FORMAT, "ablate")
+    for part in SETS:
+        if len({one[part]["sha256"] for seeds in found.values() for one in seeds.values()}) > 1:
+            raise DataError(f"{plan.folder}: its runs were asked different {part} questions: delete the older scores")
+    return found
+
+
+def results(plan: Plan, record: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """What came out so far.
+
+    Args:
+        plan: the ablation.
+        record: `run_record` of the command.
+        seed: of the resampling.
+
+    Returns:
+        "format", "run", "steps", "questions" (set -> sha256, sentences, places), "tables" (title -> rows), and "rows"
+        (name -> "says", "paper" (percent), "runs" (seed -> "minutes", "weights_sha256", and for each set its figures)
+        and "differences" to the full model: set -> "seeds" (seed -> figures), "pooled" (all seeds that both have) and
+        "verdict"). "noise" is the full model's second seed against its first.
+
+    Raises:
+        DataError: as `read_scores`.
+    """
+    scores = read_scores(plan)
+    full = scores[FULL]
+    some = next((one for seeds in scores.values() for one in seeds.values()), None)
+    if some is None:
+        raise DataError(f"{plan.folder}: no run has finished yet")
+    questions = {
+        part: {
+            "sha256": some[part]["sha256"],
+            "sentences": len(some[part]["units"]),
+            "places": len(set(some[part]["units"])),
+        }
+        for part in SETS
+    }
+    pair = list(full.values())[:2]
+    return {
+        "format": FORMAT,
+        "run": dict(record),
+        "steps": plan.steps,
+        "questions": questions,
+        "tables": {title: list(names) for title, names in plan.tables.items()},
+        "rows": {name: _row(row, scores[name], full, seed) for name, row in plan.rows.items()},
+        "noise": {part: _between(pair[:1], pair[1:], part, seed) for part in SETS} if len(pair) == 2 else None,
+    }
+
+
+def verdict(pooled: Mapping[str, float | None], seeds: Sequence[Mapping[str, float | None]]) -> str:
+    """Whether a row differs from the full model: only if the interval leaves out 0 and all seeds point one way.
+
+    Args:
+        pooled: "value", "low" and "high" of the difference over all seeds.
+        seeds: the same of each seed.
+    """
+    low, high = pooled["low"], pooled["high"]
+    if low is None or high is None or low <= 0 <= high:
+        return "not distinguishable"
+    sign = 1 if low > 0 else -1
+    if any((one["value"] or 0) * sign <= 0 for one in seeds):
+        return "not distinguishable"
+    return "better" if sign > 0 else "worse"
+
+
+def _row(row: Row, runs: Mapping[int, Scores], full: Mapping[int, Scores], seed: int) -> dict[str, Any]:
+    both = [one for one in row.seeds if one in runs and one in full]
+    found: dict[str, Any] = {
+        "says": row.says,
+        "paper": dict(row.paper),
+        "changes": dict(row.changes),
+        "runs": {
+            str(one): {
+                "minutes": run["minutes"],
+                "weights_sha256": run["weights_sha256"],
+                **{part: measure(_FIGURES, _columns([run], part), run[part]["units"], seed) for part in SETS},
+            }
+            for one, run in runs.items()
+        },
+        "differences": {},
+    }
+    if row.name == FULL or not both:
+        return found
+    for part in SETS:
+        seeds = {str(one): _between([full[one]], [runs[one]], part, seed) for one in both}
+        pooled = _between([full[one] for one in both], [runs[one] for one in both], part, seed)
+        found["differences"][part] = {
+            "seeds": seeds,
+            "pooled": pooled,
+            "verdict": verdict(pooled[DECIDES], [one[DECIDES] for one in seeds.values()]),
+        }
+    return found
+
+
+def _between(first: Sequence[Scores], second: Sequence[Scores], part: str, seed: int) -> dict[str, Any]:
+    """By how much `second` is above `first`: the same questions, asked of as many runs each."""
+    units = [unit for one in first for unit in one[part]["units"]]
+    return dict(differences(_FIGURES, _columns(first, part), _columns(second, part), units, seed))
+
+
+def _columns(runs: Sequence[Scores], part: str) -> Columns:
+    counts = {
+        name: np.concatenate([np.array(run[part][name], dtype=np.int64) for run in runs])
+        for name in ("intersection", "union")
+    }
+    return {**counts, "meant": np.ones(len(counts["union"]), dtype=bool)}

@@ -1,0 +1,233 @@
+"""`rs2sam2 train plan`: memory and time of a recipe, computed before anybody waits for it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from rs2sam2.checkpoints.locate import locate
+from rs2sam2.checkpoints.native import read_settings
+from rs2sam2.config import ModelConfig
+from rs2sam2.data.registry import find_dataset, open_dataset
+from rs2sam2.errors import ConfigError, WeightsError
+from rs2sam2.losses import LossWeights
+from rs2sam2.model.rs2sam2 import RS2SAM2
+from rs2sam2.training import parameter_groups
+from rs2sam2.training.module import HeadWeights, RS2SAM2Module
+from rs2sam2.training.parameter_groups import Rates
+from rs2sam2.training.recipe import names_a_data_set, read_recipe
+from rs2sam2.training.step import run_step
+from rs2sam2.training.step_cost import StepCost, step_cost
+
+TOKENS = 20
+"""Words and markers of a sentence, generously."""
+SHARE_OF_PEAK = 0.3
+"""Of a device's peak rate, what training is assumed to reach."""
+GPUS = {
+    "RTX 3090, 24 GB": (24e9, 71e12),
+    "RTX 4090, 24 GB": (24e9, 165e12),
+    "A100, 80 GB": (80e9, 312e12),
+    "H100 SXM, 80 GB": (80e9, 989e12),
+}
+"""Bytes, and peak operations a second in bfloat16 with sums in float32, dense, from the makers' data sheets."""
+_DTYPES = {"bf16-true": torch.bfloat16, "16-true": torch.float16}
+
+
+def plan(path: Path) -> dict[str, Any]:
+    """What a recipe will take.
+
+    Returns:
+        "recipe" (file name), "model", "precision", "devices", "batch" (samples of a device at once), "image_size" (the
+        largest), "passes" (of a device, in the whole run), "because" (where their number comes from), "checkpoints"
+        (whether the recipe computes activations again), "cost" (`StepCost` of the largest pass), "exchange" (bytes of
+        the gradients' copies that devices exchange), and for both ways, "kept" and "checkpointed": "memory" (bytes) and
+        "hours" (device -> hours).
+
+    Raises:
+        ConfigError: the recipe lacks what a plan needs, or holds what cannot work.
+        DataError: there is no such data set, or its files are damaged.
+    """
+    settings = read_recipe(path)
+    try:
+        found, costs = (_referring if names_a_data_set(settings) else _nano)(settings)
+        trainer = settings["trainer"]
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: cannot be planned: a setting is missing or of the wrong kind: {error!r}") from error
+    rates = {name: rate for name, (_, rate) in GPUS.items()}
+    if trainer.get("accelerator") == "cpu":
+        rates = {"a core of this machine": _core_rate()}
+    largest = max((cost for _, cost in costs), key=lambda cost: cost.activations)
+    exchange = _exchange(trainer, largest)
+    ways = {"kept": False, "checkpointed": True}
+    each = {way: sum(share * cost.operations(checkpointing=on) for share, cost in costs) for way, on in ways.items()}
+    return {
+        "recipe": path.name,
+        **found,
+        "precision": _precision(trainer),
+        "devices": _devices(trainer),
+        "cost": asdict(largest),
+        "exchange": exchange,
+        "memory": {way: exchange + largest.memory(checkpointing=on) for way, on in ways.items()},
+        "hours": {
+            device: {way: found["passes"] * count / (SHARE_OF_PEAK * rate) / 3600 for way, count in each.items()}
+            for device, rate in rates.items()
+        },
+    }
+
+
+def _referring(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[float, StepCost]]]:
+    """The paper's training."""
+    trainer, model, data = settings["trainer"], settings["model"], settings["data"]
+    config, whose = _config(model["init_from"])
+    config = config.replace(image_size=model.get("image_size") or config.image_size)
+    loss, rates = LossWeights(**model["loss"]), Rates(**model["rates"])
+    batch, together = data.get("batch_size", 1), trainer.get("accumulate_grad_batches", 1)
+    samples, counted = _samples(data["dataset"], Path(data["root"]))
+    with _fake(trainer):
+        made = RS2SAM2(config).train()
+        boundary = loss.boundary_reading != "none"
+        parameter_groups.freeze(parameter_groups.parts(made, rates, trains_text_weight=boundary))
+        sample = _batch(config, batch, config.image_size)
+        cost = step_cost(made, lambda: run_step(made, sample, loss).terms.total, mixed=_mixed(trainer))
+    steps = trainer["max_epochs"] * ceil(ceil(samples / _devices(trainer)) / batch / together)
+    found = {
+        "model": f"{config.name} ({whose})",
+        "batch": batch,
+        "image_size": config.image_size,
+        "passes": steps * together,
+        "because": f"{trainer['max_epochs']} epochs of {samples} sentences ({counted})",
+        "checkpoints": bool(model.get("checkpoint_activations", False)),
+    }
+    return found, [(1.0, cost)]
+
+
+def _nano(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[float, StepCost]]]:
+    """Training from scratch, with pictures that grow on the way."""
+    trainer, model, data = settings["trainer"], settings["model"], settings["data"]
+    typed = {"loss": LossWeights(**model["loss"]), "heads": HeadWeights(**model["heads"])}
+    batch = data["groups"] * data["group_size"]
+    marks = [*(start for start, _ in data["sizes"]), 1.0]
+    costs = []
+    for (start, end), (_, side) in zip(pairwise(marks), data["sizes"], strict=True):
+        with _fake(trainer):
+            module = RS2SAM2Module(**{**model, **typed})
+            loss = _nano_loss(module, _batch(module.config, batch, side))
+            costs.append((end - start, step_cost(module, loss, mixed=_mixed(trainer))))
+    found = {
+        "model": f"{module.config.name} (from scratch)",
+        "batch": batch,
+        "image_size": max(side for _, side in data["sizes"]),
+        "passes": trainer["max_steps"],
+        "because": f"{trainer['max_steps']} steps",
+        "checkpoints": False,
+    }
+    return found, costs
+
+
+def _nano_loss(module: RS2SAM2Module, batch: Any) -> Callable[[], Tensor]:  # noqa: ANN401 - stands in for a NamedTuple
+    """Eq. 6 and the head that looks at whole maps; the other heads look at single numbers."""
+
+    def loss() -> Tensor:
+        total = run_step(module.model, batch, module.loss).terms.total
+        return total if module.semantic is None else total + module.semantic(batch.mask)
+
+    return loss
+
+
+def _batch(config: ModelConfig, batch: int, side: int) -> Any:  # noqa: ANN401 - stands in for a NamedTuple
+    union = config.union_encoder.image_size
+    return SimpleNamespace(
+        image=torch.zeros(batch, 3, side, side),
+        union_image=torch.zeros(batch, 3, union, union),
+        input_ids=torch.zeros(batch, TOKENS, dtype=torch.int64),
+        attention_mask=torch.ones(batch, TOKENS, dtype=torch.bool),
+        mask=torch.zeros(batch, side, side, dtype=torch.uint8),
+    )
+
+
+@contextmanager
+def _fake(trainer: Mapping[str, Any]) -> Iterator[None]:
+    """Within it tensors have no values, and the trainer's precision."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(_DTYPES.get(_precision(trainer), torch.float32))
+    try:
+        with FakeTensorMode():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _precision(trainer: Mapping[str, Any]) -> str:
+    return str(trainer.get("precision", "32-true"))
+
+
+def _mixed(trainer: Mapping[str, Any]) -> bool:
+    return _precision(trainer).endswith("mixed")
+
+
+def _devices(trainer: Mapping[str, Any]) -> int:
+    """Of all nodes; "auto" counts as one a node."""
+    devices = trainer.get("devices", 1)
+    each = len(devices) if isinstance(devices, list) else devices if isinstance(devices, int) and devices > 0 else 1
+    return int(each * trainer.get("num_nodes", 1))
+
+
+def _exchange(trainer: Mapping[str, Any], cost: StepCost) -> int:
+    """Bytes of the buckets in which DDP sends gradients, unless the gradients lie in them.
+
+    Raises:
+        ConfigError: the strategy spreads the model over devices.
+    """
+    strategy = trainer.get("strategy", "auto")
+    options = {} if isinstance(strategy, str) else strategy.get("init_args", {})
+    name = strategy if isinstance(strategy, str) else strategy["class_path"].rpartition(".")[2]
+    if name != "auto" and not name.lower().startswith(("ddp", "single")):
+        raise ConfigError(f"trainer.strategy {name}: a plan is for models that each device holds whole: auto or ddp")
+    return 0 if _devices(trainer) == 1 or options.get("gradient_as_bucket_view") else cost.gradients
+
+
+def _config(init_from: str) -> tuple[ModelConfig, str]:
+    """Of the weights that training begins with, if they are there; else the paper's."""
+    try:
+        return read_settings(locate(init_from))[0], init_from
+    except WeightsError:
+        return ModelConfig.preset("large"), f"assumed, for there is no {init_from} yet"
+
+
+def _samples(dataset: str, root: Path) -> tuple[int, str]:
+    """Sentences of the split "train": counted, or as many as were published.
+
+    Raises:
+        DataError: there is no such set, or its files are damaged.
+        ConfigError: it is not there, and nobody has published its size.
+    """
+    reader = find_dataset(dataset)
+    if root.is_dir():
+        return len(open_dataset(dataset, root, "train")), f"counted in {root}"
+    if "train" not in reader.published:
+        raise ConfigError(f"data.root: {root} is not there, and the size of {dataset} is not known: give its folder")
+    return reader.published["train"], "as published"
+
+
+def _core_rate() -> float:
+    """Operations a second of matrix products in float32 on one thread."""
+    side, times, threads = 1024, 10, torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        matrix = torch.randn(side, side)
+        matrix @ matrix
+        begun = perf_counter()
+        for _ in range(times):
+            matrix @ matrix
+        return 2 * side**3 * times / (perf_counter() - begun)
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,60 @@
+"""`rs2sam2 bench step`: it takes the step that it reports."""
+
+import json
+
+import pytest
+
+from rs2sam2.bench.step import measure
+from rs2sam2.cli import main
+from rs2sam2.errors import Rs2Sam2Error
+from tiny import tiny_config
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_parts_can_be_counted(checkpointing):
+    found = measure(tiny_config(), mixed=False, checkpointing=checkpointing, seed=1)
+    size = found["bytes"]
+    assert size["parameters"] == 4 * found["parameters"] and size["gradients"] == 4 * found["trained"]
+    assert 0 < found["trained"] < found["parameters"], "the trunk is frozen"
+    moments = size["optimiser"] - 2 * size["gradients"]
+    assert 0 < moments < 4000, "AdamW keeps two numbers for each that is trained, and counts steps"
+    peaks = [phase["peak"] for phase in found["phases"].values()]
+    assert list(found["phases"]) == ["build", "forward", "backward", "optimiser"]
+    assert peaks == sorted(peaks) and peaks[-1] > size["parameters"] + size["gradients"] + size["optimiser"]
+    assert all(phase["seconds"] > 0 and phase["after"] <= phase["peak"] for phase in found["phases"].values())
+
+
+def test_checkpointing_changes_memory_alone():
+    loss = {measure(tiny_config(), mixed=False, checkpointing=on, seed=1)["loss"] for on in (True, False)}
+    assert len(loss) == 1
+    assert measure(tiny_config(), mixed=False, checkpointing=True, seed=2)["loss"] not in loss
+
+
+def test_a_loss_that_is_no_number_is_one_line(monkeypatch):
+    monkeypatch.setattr("rs2sam2.bench.step._sample", _spoilt)
+    with pytest.raises(Rs2Sam2Error, match="the loss of seed 1 is nan"):
+        measure(tiny_config(), mixed=False, checkpointing=False, seed=1)
+
+
+def _spoilt(config, seed):
+    from rs2sam2.bench.load_seeded import seeded_inputs
+
+    image, union_image, ids = seeded_inputs(config, seed)
+    spoilt = image * float("nan")
+    return _Sample(spoilt, union_image, ids)
+
+
+class _Sample:
+    def __init__(self, image, union_image, ids):
+        self.image, self.union_image, self.input_ids = image, union_image, ids
+        self.attention_mask, self.mask = ids >= 0, image[:, 0] > 0
+
+
+def test_the_command(tmp_path, capsys):
+    path = tmp_path / "step.json"
+    assert main(["bench", "step", "--preset", "nano", "--image-size", "64", "--float32", "-o", str(path)]) == 0
+    values = json.loads(path.read_text())
+    assert (values["image_size"], values["precision"], values["activation_checkpointing"]) == (64, "float32", True)
+    assert "--preset nano --image-size 64 --float32" in values["run"]["command"]
+    assert main(["bench", "step", "--preset", "nano", "--image-size", "63"]) == 2
+    assert "no multiple of 32" in capsys.readouterr().err
