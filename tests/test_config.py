@@ -51,6 +51,7 @@ models = st.builds(
     fusion_reduction=st.integers(1, 4),
     fusion_after_encoding=st.booleans(),
     mask_prompt=st.sampled_from(["none", "no_attention", "full"]),
+    early_presence=st.booleans(),
     alpha_t=st.floats(0, 1),
     alpha_i=st.floats(-2, 2),
     mask_reading=st.sampled_from(["published", "paper"]),

@@ -149,6 +149,7 @@ class ModelConfig:
         fusion_reduction: trunk width over the hidden width of fusion layer and block adapter.
         fusion_after_encoding: eq. 4 on or off (Table 4, "components").
         mask_prompt: the mask prompt generator: absent, without its cross-attention, or whole (eq. 5).
+        early_presence: whether the union encoder alone says if the thing is there; not in the paper.
         alpha_t: weight of the fused text against the text that came in (eq. 3).
         alpha_i: weight of the block adapter (eq. 3).
         mask_reading: how a mask logit z becomes a probability: "published", sigmoid(2z - 1), or "paper", sigmoid(z).
@@ -165,6 +166,7 @@ class ModelConfig:
     fusion_reduction: int = 4
     fusion_after_encoding: bool = True
     mask_prompt: MaskPrompt = "full"
+    early_presence: bool = False
     alpha_t: float = 0.2
     alpha_i: float = 0.5
     mask_reading: MaskReading = "published"

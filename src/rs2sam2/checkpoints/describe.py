@@ -23,6 +23,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "neck": ("neck.", "no_memory_embedding"),
     "fusion after encoding": ("fusion_after_encoding.",),
     "mask prompt generator": ("mask_prompt_generator.",),
+    "early presence": ("early_presence.",),
     "prompt encoder": ("prompt_encoder.",),
     "mask decoder": ("mask_decoder.",),
     "projections": ("text_projection.", "token_mlp.", "text_weight."),

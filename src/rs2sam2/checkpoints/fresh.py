@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionAfterEncoding, FusionLayer
+from rs2sam2.model.early_presence import EarlyPresence
 from rs2sam2.model.mask_prompt_generator import mask_prompt_generator
 
 SEED = 0
@@ -40,6 +41,8 @@ def _modules(config: ModelConfig) -> Iterator[tuple[str, nn.Module]]:
     yield "fusion_after_encoding", FusionAfterEncoding(c)
     if (generator := mask_prompt_generator(config)) is not None:
         yield "mask_prompt_generator", generator
+    if config.early_presence:
+        yield "early_presence", EarlyPresence(d)
     dims = [dim for dim, depth in zip(config.hiera.widths, config.hiera.stages, strict=True) for _ in range(depth)]
     for index, dim in enumerate(dims):
         yield f"trunk.blocks.{index}.fusion", FusionLayer(dim, config)

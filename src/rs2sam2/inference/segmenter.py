@@ -5,7 +5,7 @@ Shapes: B expressions, H, W height and width of the user's image in pixels, S si
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, overload
 
@@ -282,16 +282,10 @@ class Segmenter:
 
 
 def _one(output: RS2SAM2Output, index: int) -> RS2SAM2Output:
-    def pick(tensor: Tensor) -> Tensor:
-        return tensor[index : index + 1].float().cpu()
+    def pick(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor[index : index + 1].float().cpu()
 
-    return RS2SAM2Output(
-        mask_logits=pick(output.mask_logits),
-        pseudo_mask_logits=None if output.pseudo_mask_logits is None else pick(output.pseudo_mask_logits),
-        predicted_iou=pick(output.predicted_iou),
-        object_score_logits=pick(output.object_score_logits),
-        text_weight=pick(output.text_weight),
-    )
+    return RS2SAM2Output(**{field.name: pick(getattr(output, field.name)) for field in fields(output)})  # type: ignore[arg-type]
 
 
 def _device(wanted: str | None) -> torch.device:

@@ -1,18 +1,61 @@
 """Figure 2 of the paper: the union encoder, the text-guided trunk, the prompts and the mask decoder."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.model.bidirectional_fusion import FusionAfterEncoding
+from rs2sam2.model.early_presence import EarlyPresence
 from rs2sam2.model.mask_prompt_generator import mask_prompt_generator
 from rs2sam2.model.sam2_mask_decoder import MaskDecoder
 from rs2sam2.model.sam2_neck import Neck
 from rs2sam2.model.sam2_prompt_encoder import PromptEncoder, dense_prompt_from_pseudo_mask
 from rs2sam2.model.text_guided_hiera import TextGuidedHiera
 from rs2sam2.model.union_encoder import UnionEncoder
+
+
+class Reading(NamedTuple):
+    """What the union encoder makes of a picture and a sentence, before SAM 2 has looked."""
+
+    text: Tensor
+    """T (B, L, C), projected."""
+    text_mask: Tensor
+    """(B, L) bool, True within the sentence."""
+    sparse_prompt: Tensor
+    """(B, 1, C)."""
+    pseudo_mask_logits: Tensor | None
+    """M_p (B, 1, U/p, U/p); None without the generator."""
+    early_presence_logits: Tensor | None
+    """(B, 1), logit of "there is such an object"; None for models without that head."""
+
+
+class Sight(NamedTuple):
+    """What SAM 2's trunk and neck see, guided by the words."""
+
+    image: Tensor
+    """F_en (B, C, S/16, S/16)."""
+    positions: Tensor
+    """(1, C, S/16, S/16), SAM 2's dense positional encoding."""
+    high_resolution: tuple[Tensor, Tensor]
+    """(B, C, S/4, S/4) and (B, C, S/8, S/8)."""
+
+
+class Prompts(NamedTuple):
+    """What somebody adds to the words by hand: N points, and the mask that is to be corrected.
+
+    A box is two points. Several sentences may have different numbers of points: fill up with PADDING
+    (`rs2sam2.model.sam2_prompt_encoder`).
+    """
+
+    points: Tensor
+    """(B, N, 2), pixels of the S x S image, x to the right, y downwards."""
+    labels: Tensor
+    """(B, N) int64: FOREGROUND, BACKGROUND, BOX_UPPER_LEFT, BOX_LOWER_RIGHT or PADDING."""
+    mask_logits: Tensor | None = None
+    """z (B, 1, S/4, S/4) of the answer before; it takes the pseudo-mask's place as dense prompt."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +67,7 @@ class RS2SAM2Output:
         pseudo_mask_logits: M_p (B, 1, U/p, U/p), what the union encoder alone found; None without the generator.
         predicted_iou: (B, 1) in 0..1, the decoder's estimate of the mask's IoU.
         object_score_logits: (B, 1), logit of "there is such an object".
+        early_presence_logits: (B, 1), the same from the union encoder alone; None for models without that head.
         text_weight: (B, 1), Linear(T_s), the scalar weight of the boundary loss (eq. 7).
     """
 
@@ -31,6 +75,7 @@ class RS2SAM2Output:
     pseudo_mask_logits: Tensor | None
     predicted_iou: Tensor
     object_score_logits: Tensor
+    early_presence_logits: Tensor | None
     text_weight: Tensor
 
 
@@ -50,10 +95,18 @@ class RS2SAM2(nn.Module):
         self.no_memory_embedding = nn.Parameter(torch.zeros(1, 1, c))
         self.fusion_after_encoding = FusionAfterEncoding(c) if config.fusion_after_encoding else None
         self.mask_prompt_generator = mask_prompt_generator(config)
+        self.early_presence = EarlyPresence(d) if config.early_presence else None
         self.prompt_encoder = PromptEncoder(c)
         self.mask_decoder = MaskDecoder(c, config.decoder_mlp_dim)
 
-    def forward(self, image: Tensor, union_image: Tensor, input_ids: Tensor, attention_mask: Tensor) -> RS2SAM2Output:
+    def forward(
+        self,
+        image: Tensor,
+        union_image: Tensor,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        prompts: Prompts | None = None,
+    ) -> RS2SAM2Output:
         """Find what each sentence means in its image.
 
         Args:
@@ -61,33 +114,59 @@ class RS2SAM2(nn.Module):
             union_image: (B, 3, U, U), the same picture for the union encoder.
             input_ids: (B, L) int64, from `rs2sam2.tokenizer.Tokenizer`.
             attention_mask: (B, L) bool, True within the sentence.
+            prompts: points, boxes and a mask beside the words, or None.
         """
-        cls, visual, union_text = self.union_encoder(union_image, input_ids, attention_mask)  # eq. 1
-        text = self.text_projection(union_text)  # T (B, L, C)
+        reading = self.read(union_image, input_ids, attention_mask)
+        return self.decode(reading, self.look(image, reading), prompts)
 
-        stages, _ = self.trunk(image, text, attention_mask)  # eqs. 2-3
+    def read(self, union_image: Tensor, input_ids: Tensor, attention_mask: Tensor) -> Reading:
+        """The union encoder's part: cheap, and enough to say where and whether something is meant."""
+        cls, visual, union_text = self.union_encoder(union_image, input_ids, attention_mask)  # eq. 1
+        pseudo_mask = (
+            self.mask_prompt_generator(cls, visual) if self.mask_prompt_generator is not None else None
+        )  # eq. 5
+        return Reading(
+            text=self.text_projection(union_text),
+            text_mask=attention_mask,
+            sparse_prompt=self.token_mlp(cls),
+            pseudo_mask_logits=pseudo_mask,
+            early_presence_logits=self.early_presence(cls, pseudo_mask) if self.early_presence is not None else None,
+        )
+
+    def look(self, image: Tensor, reading: Reading) -> Sight:
+        """SAM 2's trunk and neck, guided by the words: nearly all of the work."""
+        stages, _ = self.trunk(image, reading.text, reading.text_mask)  # eqs. 2-3
         stride4, stride8, stride16 = self.neck(stages)
         f = stride16 + self.no_memory_embedding[..., None].transpose(1, 2)  # F (B, C, S/16, S/16)
-        height, width = f.shape[-2:]
-        positions = self.prompt_encoder.pe_layer.grid(height, width)
+        positions = self.prompt_encoder.pe_layer.grid(*f.shape[-2:])
         if self.fusion_after_encoding is not None:
-            f = self.fusion_after_encoding(f, positions, text, attention_mask)  # eq. 4
+            f = self.fusion_after_encoding(f, positions, reading.text, reading.text_mask)  # eq. 4
+        return Sight(f, positions, (stride4, stride8))
 
-        if self.mask_prompt_generator is None:
-            pseudo_mask = None
-            dense_prompt = self.prompt_encoder.no_mask(len(image), height, width)
+    def decode(self, reading: Reading, sight: Sight, prompts: Prompts | None = None) -> RS2SAM2Output:
+        """SAM 2's prompts and mask decoder; may be called again, with clicks, on what was read and seen before."""
+        height, width = sight.image.shape[-2:]
+        sparse_prompt = reading.sparse_prompt
+        if prompts is not None:
+            points = self.prompt_encoder.points(prompts.points, prompts.labels, 16 * width)  # (B, N, C)
+            sparse_prompt = torch.cat([sparse_prompt, points.to(sparse_prompt.dtype)], dim=1)
+
+        if prompts is not None and prompts.mask_logits is not None:
+            dense_prompt = self.prompt_encoder.mask(mask_probability(prompts.mask_logits, self.config))
+        elif reading.pseudo_mask_logits is not None:
+            prompt = dense_prompt_from_pseudo_mask(reading.pseudo_mask_logits, height, width)
+            dense_prompt = self.prompt_encoder.mask(prompt)
         else:
-            pseudo_mask = self.mask_prompt_generator(cls, visual)  # eq. 5
-            dense_prompt = self.prompt_encoder.mask(dense_prompt_from_pseudo_mask(pseudo_mask, height, width))
-        sparse_prompt = self.token_mlp(cls)  # (B, 1, C)
+            dense_prompt = self.prompt_encoder.no_mask(len(sight.image), height, width)
 
-        mask = self.mask_decoder(f, positions, (stride4, stride8), sparse_prompt, dense_prompt)
+        mask = self.mask_decoder(sight.image, sight.positions, sight.high_resolution, sparse_prompt, dense_prompt)
         return RS2SAM2Output(
             mask_logits=mask.logits,
-            pseudo_mask_logits=pseudo_mask,
+            pseudo_mask_logits=reading.pseudo_mask_logits,
             predicted_iou=mask.predicted_iou,
             object_score_logits=mask.object_score_logits,
-            text_weight=self.text_weight(text[:, 0]),
+            early_presence_logits=reading.early_presence_logits,
+            text_weight=self.text_weight(reading.text[:, 0]),
         )
 
 

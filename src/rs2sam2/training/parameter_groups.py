@@ -66,6 +66,8 @@ def parts(model: RS2SAM2, rates: Rates, *, trains_text_weight: bool = True) -> l
         part for block in model.trunk.blocks for part in (block.fusion, block.adapter) if isinstance(part, nn.Module)
     ]
     silent = [*out_of_reach(model), decoder.iou_prediction_head, decoder.pred_obj_score_head]
+    if model.early_presence is not None:
+        silent.append(model.early_presence)
     if not trains_text_weight:
         silent.append(model.text_weight)
     after_rate = rates.higher if rates.fusion_after_encoding == "higher" else rates.base
