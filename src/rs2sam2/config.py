@@ -288,8 +288,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "nano": {
         "hiera": HieraConfig(32, 1, (1, 2, 3, 1), (4, 5), (8, 4, 8, 4)),
         "union_encoder": UnionEncoderConfig(
-            embed_dim=128, depth=4, num_heads=4, ffn_dim=512, image_size=160, vocab_size=4096, max_text_tokens=64
+            embed_dim=128, depth=4, num_heads=4, ffn_dim=512, image_size=192, vocab_size=4096, max_text_tokens=64
         ),
+        "early_presence": True,
         "image_size": 256,
         "width": 128,
         "decoder_mlp_dim": 512,

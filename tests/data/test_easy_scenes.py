@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from rs2sam2.data.easy_scenes import faded, sparse
 from rs2sam2.data.expressions import make_expressions
-from rs2sam2.data.mixture import faded, sparse
 from rs2sam2.data.scene import Scene, Thing
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from rs2sam2.config import ModelConfig
-from rs2sam2.data.mixture import Collate, Mixture, MixtureWeights, photometric
+from rs2sam2.data.groups import Collate, photometric
+from rs2sam2.data.mixture import Mixture, MixtureWeights, Phase
 from rs2sam2.data.paste import paste_roofs
 from rs2sam2.data.scene import Scene, Thing
 from rs2sam2.model.rs2sam2 import RS2SAM2
@@ -39,11 +40,10 @@ def _mixture(weights: MixtureWeights, paste_share: float = 0.0, seed: int = 1, l
         [_ground()],
         [],
         weights,
-        [(0, 128), (6, 160)],
-        group_size=4,
+        [Phase(0.0, 128, 128, 4, 0.25, 0.5), Phase(0.5, 160, 96, 3, 0.25, 0.5)],
         length=length,
+        step=1,
         seed=seed,
-        absent_share=0.25,
         paste_share=paste_share,
     )
 
@@ -53,19 +53,29 @@ def test_an_item_depends_on_seed_and_index_alone(weights):
     first, again, other = _mixture(weights), _mixture(weights), _mixture(weights, seed=2)
     [first[index] for index in range(3)]  # what was drawn before changes nothing
     for index in (0, 7):
-        group, twin = first[index], again[index]
-        assert [words for words, _ in group.said] == [words for words, _ in twin.said]
-        np.testing.assert_array_equal(group.image, twin.image)
-        assert not np.array_equal(group.image, other[index].image)
+        for group, twin, stranger in zip(first[index], again[index], other[index], strict=True):
+            assert [words for words, _ in group.said] == [words for words, _ in twin.said]
+            np.testing.assert_array_equal(group.image, twin.image)
+            assert not np.array_equal(group.image, stranger.image)
 
 
-def test_sizes_change_on_schedule_and_groups_are_full():
+def test_phases_change_on_schedule_and_groups_are_full():
     mixture = _mixture(MixtureWeights(0.5, 0.5, 0))
     for index in range(12):
-        side = 128 if index < 6 else 160
-        group = mixture[index]
-        assert group.image.shape == (side, side, 3)
-        assert [mask.shape for _, mask in group.said] == [(side, side)] * 4
+        side, seen, said = (128, 128, 4) if index < 6 else (160, 96, 3)
+        for group in mixture[index]:
+            assert group.image.shape == (side, side, 3) and group.image_size == seen
+            assert [mask.shape for _, mask in group.said] == [(side, side)] * said
+
+
+def test_what_is_said_of_both_pictures_means_something_in_one_of_them():
+    """Words alone cannot tell what is absent: the other picture shows it."""
+    mixture, swapped = _mixture(MixtureWeights(1, 0, 0), length=60), 0
+    for index in range(60):
+        first, second = ({words: mask.any() for words, mask in group.said} for group in mixture[index])
+        both = first.keys() & second.keys()
+        swapped += sum(first[words] != second[words] for words in both)
+    assert swapped >= 10
 
 
 def test_a_mixture_has_an_end():
@@ -77,7 +87,7 @@ def test_position_words_are_true_of_what_is_shown():
     """However the ground was turned or mirrored: the leftmost building is left of everything else that is marked."""
     mixture, checked = _mixture(MixtureWeights(0, 1, 0), length=250), 0
     for index in range(250):
-        group = mixture[index]
+        group, _ = mixture[index]
         red = (group.image[..., 0] > 120) & (group.image[..., 2] < 90)
         blue = (group.image[..., 2] > 120) & (group.image[..., 0] < 90)
         if red.sum() < 40 or blue.sum() < 40:
@@ -120,7 +130,10 @@ def test_a_batch_fits_the_model():
     collate = Collate(Tokenizer.from_file(SMALL_TOKENIZER, 64), config.union_encoder.image_size)
     mixture = _mixture(MixtureWeights(0.5, 0.5, 0))
     batch = collate([mixture[0], mixture[1]])
-    assert batch.image.shape == (8, 3, 128, 128) and batch.mask.shape == (8, 128, 128)
+    assert batch.image.shape == (16, 3, 128, 128) and batch.mask.shape == (16, 128, 128)
     with torch.no_grad():
         out = RS2SAM2(config)(batch.image, batch.union_image, batch.input_ids, batch.attention_mask)
-    assert out.mask_logits.shape == (8, 1, 32, 32)
+    smaller = collate([mixture[7]])
+    assert smaller.image.shape == (6, 3, 96, 96) and smaller.mask.shape == smaller.classes.shape == (6, 96, 96)
+    assert set(smaller.mask.unique().tolist()) <= {0, 1}
+    assert out.mask_logits.shape == (16, 1, 32, 32)

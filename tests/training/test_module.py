@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rs2sam2.config import ModelConfig
-from rs2sam2.data.mixture import UNKNOWN, Batch
+from rs2sam2.data.groups import UNKNOWN, Batch
 from rs2sam2.errors import Rs2Sam2Error
 from rs2sam2.losses import LossWeights, training_loss
 from rs2sam2.training.module import HeadWeights, RS2SAM2Module
@@ -24,7 +24,7 @@ def _batch(count: int = 3, seed: int = 0) -> Batch:
     mask[1, 30:50, 20:60] = 1  # the third sentence means nothing
     return Batch(
         image=torch.randn(count, 3, SIDE, SIDE, generator=generator),
-        union_image=torch.randn(count, 3, 160, 160, generator=generator),
+        union_image=torch.randn(count, 3, 192, 192, generator=generator),
         input_ids=torch.randint(4, 4000, (count, 7), generator=generator),
         attention_mask=torch.ones(count, 7, dtype=torch.bool),
         mask=mask,

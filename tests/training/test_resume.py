@@ -19,8 +19,9 @@ def _recipe(root: Path, tmp_path: Path, name: str) -> Path:
         if callback["class_path"].endswith("ModelCheckpoint"):
             callback["init_args"] |= {"dirpath": str(run), "every_n_train_steps": 2, "save_top_k": -1}
             callback["init_args"]["filename"] = "{step}"
-    recipe["data"] |= {"root": str(root), "tokenizer": str(tmp_path / "tokenizer.spm"), "steps": 4, "groups": 1}
-    recipe["data"] |= {"sizes": [[0.0, 128], [0.5, 160]], "group_size": 2}
+    recipe["data"] |= {"root": str(root), "tokenizer": str(tmp_path / "tokenizer.spm"), "steps": 4, "groups": 2}
+    for phase in recipe["data"]["phases"]:
+        phase |= {"scene_size": 128, "image_size": 128, "group_size": 2}
     path = tmp_path / f"{name}.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
     return path

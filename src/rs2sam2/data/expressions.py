@@ -56,11 +56,15 @@ class Expression:
             "relation", "ordinal", "shape", "only", "class", "class+position", "group all|side|colour|colour+side", and
             "absent object" or "absent " and the kind that it would have if it meant something.
         targets: indices into `Scene.things`; empty if the words mean nothing in the scene.
+        claim: what the words say.
+        form: of the claim.
     """
 
     text: str
     kind: str
     targets: tuple[int, ...]
+    claim: Claim
+    form: str
 
 
 def make_expressions(
@@ -100,6 +104,27 @@ def make_expressions(
     return list(made.values())
 
 
+def certainly_absent(expression: Expression, attributes: Attributes) -> bool:
+    """Whether an expression that was made for one scene certainly means nothing in another.
+
+    False in doubt: for what relates to other things, for classes of which the scene does not tell whether it has them,
+    and for names that could mean things of another class there.
+
+    Args:
+        expression: as made for its own scene.
+        attributes: of the other one.
+    """
+    claim, scene = expression.claim, attributes.scene
+    shown = {scene.things[index].category for index in attributes.shown}
+    known = scene.absent | {thing.category for thing in scene.things}
+    if claim.anchor is not None or claim.noun not in known:
+        return False
+    if any(name in expression.text for name in ambiguous_names(shown | {claim.noun})):
+        return False
+    listed = Claims(attributes, claim.noun, (claim.colour,) if claim.colour else ()).of(expression.form)
+    return any(not other.fit.possible and replace(other, fit=claim.fit) == claim for other in listed)
+
+
 class _Maker:
     """Expressions of one scene; remembers what was listed and which targets were used."""
 
@@ -120,35 +145,37 @@ class _Maker:
 
     def single(self) -> Expression | None:
         """An expression of one thing."""
-        claim = self._drawn(self.classes, self._forms, self._means_one)
-        if claim is None:
+        drawn = self._drawn(self.classes, self._forms, self._means_one)
+        if drawn is None:
             return None
-        self._used |= claim.fit.certain
-        return self._said(claim)
+        self._used |= drawn[0].fit.certain
+        return self._said(*drawn)
 
     def group(self) -> Expression | None:
         """An expression of all things that fit, at least two."""
-        claim = self._drawn(self.classes, GROUP_FORMS, self._means_group)
-        return None if claim is None else self._said(claim)
+        drawn = self._drawn(self.classes, GROUP_FORMS, self._means_group)
+        return None if drawn is None else self._said(*drawn)
 
     def absent(self) -> Expression | None:
         """An expression that means nothing here."""
         forms = GROUP_FORMS if self._rng.random() < ABSENT_GROUP_SHARE else self._forms
         unseen = not self.classes or self._rng.random() < ABSENT_OBJECT_SHARE
-        claim = self._drawn([self._absent_noun()] if unseen else self.classes, forms, _means_nothing)
-        if claim is None:
+        drawn = self._drawn([self._absent_noun()] if unseen else self.classes, forms, _means_nothing)
+        if drawn is None:
             return None
-        return replace(self._said(claim), kind="absent object") if unseen else self._said(claim)
+        return replace(self._said(*drawn), kind="absent object") if unseen else self._said(*drawn)
 
-    def _said(self, claim: Claim) -> Expression:
+    def _said(self, claim: Claim, form: str) -> Expression:
         kind = claim.kind
         if kind == "position" and self.classes != ["building"]:
             kind = "class+position"
         targets = tuple(sorted(claim.fit.certain))
-        return Expression(self._wording.phrase(claim), kind if targets else f"absent {kind}", targets)
+        return Expression(self._wording.phrase(claim), kind if targets else f"absent {kind}", targets, claim, form)
 
-    def _drawn(self, nouns: Sequence[str], forms: Mapping[str, float], fits: Callable[[Claim], bool]) -> Claim | None:
-        """A claim that `fits`: a class and a form are drawn, then one of its claims, unused targets first."""
+    def _drawn(
+        self, nouns: Sequence[str], forms: Mapping[str, float], fits: Callable[[Claim], bool]
+    ) -> tuple[Claim, str] | None:
+        """A claim that `fits`, with its form: class and form are drawn, then a claim, unused targets first."""
         left = {(noun, form): share for noun in nouns for form, share in forms.items()}
         spare = None
         for _ in range(MOST_DRAWS):
@@ -159,8 +186,8 @@ class _Maker:
             claims = [claim for claim in self._claims(noun, form, fits is not _means_nothing) if fits(claim)]
             fresh = [claim for claim in claims if not claim.fit.certain & self._used]
             if fresh:
-                return self._one(fresh)
-            spare = self._one(claims) if claims and spare is None else spare
+                return self._one(fresh), form
+            spare = (self._one(claims), form) if claims and spare is None else spare
         return spare
 
     def _claims(self, noun: str, form: str, present: bool) -> list[Claim]:

@@ -7,7 +7,8 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader, Sampler
 
-from rs2sam2.data.mixture import Collate, Group, Mixture, MixtureWeights
+from rs2sam2.data.groups import Collate, Group
+from rs2sam2.data.mixture import Mixture, MixtureWeights, Phase
 from rs2sam2.data.real_scenes import load_scenes
 from rs2sam2.data.rrsisd import RRSISD, no_target
 from rs2sam2.data.vocabulary import ensure_tokenizer
@@ -20,14 +21,12 @@ class MixtureDataModule(pl.LightningDataModule):
     Args:
         root: folder of OAM-Ref (holds `refer` and `no_target.json`); only its training split is read.
         tokenizer: SentencePiece model; trained and written there if the file is missing.
-        groups: scenes in a batch of one process.
-        group_size: sentences per scene.
+        groups: scenes in a batch of one process, an even number.
         steps: optimisation steps of the whole run.
-        sizes: pairs (share of the run, image side): from when on which image size is used.
+        phases: what samples are like, and from when on; the first starts at 0.
         union_image_size: U of the model.
         max_text_tokens: longest sentence.
         mixture: how sources are mixed.
-        absent_share: chance that a sentence means nothing in its scene.
         paste_share: chance that roofs are pasted into a real cut.
         easy: shares of the run at which easy groups become fewer, and at which they end (see `Mixture`).
         workers: processes that prepare samples; 0 prepares them in the training process.
@@ -39,26 +38,25 @@ class MixtureDataModule(pl.LightningDataModule):
         root: Path,
         tokenizer: Path,
         steps: int,
-        sizes: list[tuple[float, int]],
+        phases: list[Phase],
         mixture: MixtureWeights,
         groups: int = 2,
-        group_size: int = 4,
         union_image_size: int = 160,
         max_text_tokens: int = 64,
-        absent_share: float = 0.2,
         paste_share: float = 0.3,
         easy: tuple[float, float] = (0.0, 0.0),
         workers: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if not sizes or sizes[0][0] != 0:
-            raise ConfigError(f"sizes: the first must start at 0, got {sizes}")
+        if not phases or phases[0].start != 0:
+            raise ConfigError(f"phases: the first must start at 0, got {phases}")
+        if groups % 2:
+            raise ConfigError(f"groups: {groups} scenes in a batch, but they come two by two: give an even number")
         self.root, self.tokenizer_path = root, tokenizer
-        self.steps, self.sizes, self.mixture, self.groups, self.group_size = steps, sizes, mixture, groups, group_size
+        self.steps, self.phases, self.mixture, self.pairs = steps, phases, mixture, groups // 2
         self.union_image_size, self.max_text_tokens = union_image_size, max_text_tokens
-        self.absent_share, self.paste_share, self.easy = absent_share, paste_share, easy
-        self.workers, self.seed = workers, seed
+        self.paste_share, self.easy, self.workers, self.seed = paste_share, easy, workers, seed
 
     def prepare_data(self) -> None:
         """Train the tokeniser if there is none yet."""
@@ -66,8 +64,7 @@ class MixtureDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read the real training split."""
-        per_step = self.groups * self._trainer().world_size
-        length = self.steps * per_step
+        step = self.pairs * self._trainer().world_size
         scenes = load_scenes(self.root / "refer", "train")
         annotated = [
             *RRSISD(self.root / "refer", "train"),
@@ -78,23 +75,24 @@ class MixtureDataModule(pl.LightningDataModule):
             scenes,
             annotated,
             self.mixture,
-            [(round(share * self.steps) * per_step, side) for share, side in self.sizes],
-            group_size=self.group_size,
-            length=length,
+            self.phases,
+            length=self.steps * step,
+            step=step,
             seed=self.seed,
-            absent_share=self.absent_share,
             paste_share=self.paste_share,
-            easy=(round(self.easy[0] * length), round(self.easy[1] * length)),
+            easy=self.easy,
         )
-        rank_zero_info(f"{len(scenes)} real scenes, {len(annotated)} annotated sentences, {length} groups")
+        rank_zero_info(
+            f"{len(scenes)} real scenes, {len(annotated)} annotated sentences, {2 * self.steps * step} groups"
+        )
 
-    def train_dataloader(self) -> DataLoader[Group]:
+    def train_dataloader(self) -> DataLoader[tuple[Group, Group]]:
         """Groups in order (the mixture itself is random), so that a resumed run continues where it stopped."""
         tokenizer = ensure_tokenizer(self.tokenizer_path, self.max_text_tokens)
         return DataLoader(
             self.train_set,
-            batch_size=self.groups,
-            sampler=Remaining(self._trainer(), len(self.train_set), self.groups),
+            batch_size=self.pairs,
+            sampler=Remaining(self._trainer(), len(self.train_set), self.pairs),
             num_workers=self.workers,
             collate_fn=Collate(tokenizer, self.union_image_size),
         )

@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.checkpoints.native import read_settings
 from rs2sam2.config import ModelConfig
+from rs2sam2.data.mixture import Phase
 from rs2sam2.data.registry import find_dataset, open_dataset
 from rs2sam2.errors import ConfigError, WeightsError
 from rs2sam2.losses import LossWeights
@@ -114,18 +115,19 @@ def _nano(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[float
     """Training from scratch, with pictures that grow on the way."""
     trainer, model, data = settings["trainer"], settings["model"], settings["data"]
     typed = {"loss": LossWeights(**model["loss"]), "heads": HeadWeights(**model["heads"])}
-    batch = data["groups"] * data["group_size"]
-    marks = [*(start for start, _ in data["sizes"]), 1.0]
+    phases = [Phase(**phase) for phase in data["phases"]]
+    batch = data["groups"] * max(phase.group_size for phase in phases)
+    marks = [*(phase.start for phase in phases), 1.0]
     costs = []
-    for (start, end), (_, side) in zip(pairwise(marks), data["sizes"], strict=True):
+    for (start, end), phase in zip(pairwise(marks), phases, strict=True):
         with _fake(trainer):
             module = RS2SAM2Module(**{**model, **typed})
-            loss = _nano_loss(module, _batch(module.config, batch, side))
+            loss = _nano_loss(module, _batch(module.config, data["groups"] * phase.group_size, phase.image_size))
             costs.append((end - start, step_cost(module, loss, mixed=_mixed(trainer))))
     found = {
         "model": f"{module.config.name} (from scratch)",
         "batch": batch,
-        "image_size": max(side for _, side in data["sizes"]),
+        "image_size": max(phase.image_size for phase in phases),
         "passes": trainer["max_steps"],
         "because": f"{trainer['max_steps']} steps",
         "checkpoints": False,

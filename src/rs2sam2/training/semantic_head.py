@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rs2sam2.data.mixture import UNKNOWN
+from rs2sam2.data.groups import UNKNOWN
 from rs2sam2.data.synthetic import CATEGORIES
 from rs2sam2.model.rs2sam2 import RS2SAM2
 from rs2sam2.model.union_encoder import UnionFeatures
@@ -29,11 +29,14 @@ class SemanticHead(nn.Module):
         model.union_encoder.register_forward_hook(self._see_tokens)
 
     def forward(self, classes: Tensor) -> Tensor:
-        """Cross-entropy of both against the class map (B, S, S) of the last forward pass; `UNKNOWN` is left out."""
-        image_map, tokens = self._seen.pop("map"), self._seen.pop("tokens")
-        of_map = self.of_map(image_map).float()  # (B, classes, S/4, S/4)
+        """Cross-entropy against the class map (B, S, S) of what the last forward pass saw; `UNKNOWN` is left out.
+
+        Both are asked, or the tokens alone where only the union encoder has read.
+        """
+        tokens, image_map = self._seen.pop("tokens"), self._seen.pop("map", None)
         of_tokens = self.of_tokens(tokens).float().transpose(1, 2).unflatten(-1, (self._grid, self._grid))
-        return self._loss(of_map, classes) + self._loss(of_tokens, classes)
+        loss = self._loss(of_tokens, classes)
+        return loss if image_map is None else loss + self._loss(self.of_map(image_map).float(), classes)
 
     def _loss(self, logits: Tensor, classes: Tensor) -> Tensor:
         size = logits.shape[-2:]

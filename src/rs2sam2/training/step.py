@@ -40,9 +40,13 @@ class Step(NamedTuple):
 
 
 def run_step(model: RS2SAM2, batch: Batch, weights: LossWeights) -> Step:
-    """One forward pass, its mask up-sampled to the target, and eq. 6."""
+    """One forward pass and eq. 6."""
+    return judged(model(batch.image, batch.union_image, batch.input_ids, batch.attention_mask), batch, weights)
+
+
+def judged(out: RS2SAM2Output, batch: Batch, weights: LossWeights) -> Step:
+    """An answer's mask, up-sampled to the target, and eq. 6."""
     target = batch.mask.to(batch.image.dtype)
-    out: RS2SAM2Output = model(batch.image, batch.union_image, batch.input_ids, batch.attention_mask)
     z = F.interpolate(at_least_float32(out.mask_logits), size=target.shape[-2:], mode="bilinear")
     terms = training_loss(z, target, at_least_float32(out.text_weight)[..., None, None], weights)
     return Step(out, z, target, terms)
@@ -63,12 +67,16 @@ def require_finite(loss: Tensor, step: int, what: Sequence[str]) -> None:
         raise Rs2Sam2Error(f"the loss is {loss.item()} at step {step}; sentences: {list(what)}")
 
 
-def out_of_reach(model: RS2SAM2) -> list[nn.Module]:
-    """What no sentence takes part in: points, boxes, alternative masks, and text that nobody reads."""
+def out_of_reach(model: RS2SAM2, *, clicks: bool = False) -> list[nn.Module]:
+    """What nothing takes part in: alternative masks, text that nobody reads; without `clicks` points and boxes, too."""
     prompts, decoder = model.prompt_encoder, model.mask_decoder
-    unreached: list[nn.Module] = [prompts.point_embeddings, prompts.not_a_point_embed]
-    unreached += decoder.output_hypernetworks_mlps[1:]
-    unreached.append(prompts.no_mask_embed if model.mask_prompt_generator else prompts.mask_downscaling)
+    unreached: list[nn.Module] = [*decoder.output_hypernetworks_mlps[1:]]
+    if not clicks:
+        unreached += [prompts.point_embeddings, prompts.not_a_point_embed]
+    if model.mask_prompt_generator:
+        unreached.append(prompts.no_mask_embed)
+    elif not clicks:
+        unreached.append(prompts.mask_downscaling)
     fusion = model.trunk.blocks[-1].fusion
     if isinstance(fusion, FusionLayer) and fusion.writes_text:  # nobody reads the text that leaves the last block
         unreached += [fusion.text_out, fusion.text_reads_image]
