@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from tests.training.referring_fake import write_refsegrs, write_weights
+from tests.training.referring_fake import small_recipes
 
 from rs2sam2.checkpoints import native
 from rs2sam2.errors import ConfigError, DataError, WeightsError
@@ -85,23 +85,7 @@ def test_training_is_told_by_the_configuration(tmp_path):
 @pytest.fixture
 def small(tmp_path):
     """A recipe of the paper on the CPU, with a model and a data set of a few pixels."""
-    weights, data = write_weights(tmp_path / "init"), write_refsegrs(tmp_path / "RefSegRS")
-
-    def make(run: str, name: str = "refsegrs", **trainer: object) -> Path:
-        recipe, folder = read(name), str(tmp_path / run)
-        recipe["trainer"] |= {"accelerator": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}
-        recipe["trainer"] |= {"default_root_dir": folder, "max_epochs": 2, "enable_progress_bar": False, **trainer}
-        recipe["trainer"]["logger"] = recipe["trainer"]["logger"][:1]
-        recipe["trainer"]["logger"][0]["init_args"] = {"save_dir": folder, "name": "log"}
-        for callback in recipe["trainer"]["callbacks"][-2:]:
-            callback["init_args"]["dirpath"] = folder
-        recipe["model"]["init_from"] = str(weights)
-        recipe["data"] |= {"dataset": "refsegrs", "root": str(data), "workers": 0}
-        path = tmp_path / f"{run}.yaml"
-        path.write_text(yaml.safe_dump(recipe))
-        return path
-
-    return make
+    return small_recipes(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore")

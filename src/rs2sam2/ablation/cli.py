@@ -3,13 +3,14 @@
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from rs2sam2.errors import OutputError
+from rs2sam2.errors import ConfigError, OutputError
 from rs2sam2.evaluation.command import new_app, start
 
 app = new_app()
@@ -27,17 +28,41 @@ def main(arguments: Sequence[str]) -> int:
 @app.command()
 def ablate(
     context: typer.Context,
-    config: Annotated[Path, typer.Option(metavar="FILE", help="Rows, budget and data, such as ablation_nano.yaml.")],
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rows, budget and data, such as ablation_nano.yaml.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with one thread.")] = 1,
     docs: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="For ablation.md and numbers/ablation.json; else the runs' folder."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 2026,
+    render: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write ablation.md there again from its JSON, train nothing.")
+    ] = None,
 ) -> None:
     """Train every row alike and compare it with the full model; a run that was stopped goes on where it was."""
+    if render is not None:
+        _render(render)
+    elif config is not None:
+        _train(context, config, jobs, docs, seed)
+    else:
+        raise ConfigError("rs2sam2 ablate: nothing to do: give --config FILE, or --render FOLDER")
+
+
+def _render(folder: Path) -> None:
+    from rs2sam2.ablation.page import NUMBERS
+    from rs2sam2.ablation.results import FORMAT
+    from rs2sam2.evaluation.report_file import read_report
+
+    report = read_report(folder / NUMBERS, FORMAT, "ablate")
+    with _says_where():
+        _write_page(folder, report)
+
+
+def _train(context: typer.Context, config: Path, jobs: int, docs: Path | None, seed: int) -> None:
     from rs2sam2.ablation import jobs as work
-    from rs2sam2.ablation.page import NUMBERS, PAGE, page
+    from rs2sam2.ablation.page import NUMBERS
     from rs2sam2.ablation.plan import read_plan
     from rs2sam2.ablation.questions import write_rendered
     from rs2sam2.ablation.results import results
@@ -50,13 +75,12 @@ def ablate(
 
     def report(folder: Path) -> None:
         found = results(plan, run_record("ablate", context.obj, seed, "cpu"), seed)
-        numbers = json.dumps(found, indent=1, allow_nan=False) + "\n"
         (folder / NUMBERS).parent.mkdir(parents=True, exist_ok=True)
-        for path, text in ((folder / NUMBERS, numbers), (folder / PAGE, page(found))):
-            with whole_file(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        with whole_file(folder / NUMBERS) as temporary:
+            temporary.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        _write_page(folder, found)
 
-    try:
+    with _says_where():
         plan.folder.mkdir(parents=True, exist_ok=True)
         for run in plan.runs:
             work.prepare(plan, run)
@@ -65,6 +89,20 @@ def ablate(
             write_rendered(plan.rendered_file, plan.rendered)
         work.run_all(plan, jobs, typer.echo, lambda: report(plan.folder))
         report(docs or plan.folder)
+
+
+def _write_page(folder: Path, report: Mapping[str, Any]) -> None:
+    from rs2sam2.ablation.page import PAGE, page
+    from rs2sam2.files import whole_file
+
+    with whole_file(folder / PAGE) as temporary:
+        temporary.write_text(page(report), encoding="utf-8")
+    typer.echo(f"wrote {folder / PAGE}")
+
+
+@contextmanager
+def _says_where() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(f"{error.filename}: cannot be written ({error.strerror}): give another place") from error
-    typer.echo(f"wrote {(docs or plan.folder) / PAGE}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rs2sam2.ablation.findings import sentences, verdict_of
 from rs2sam2.ablation.plan import FULL, NAMES
 from rs2sam2.ablation.results import SETS
 from rs2sam2.evaluation.provenance import run_facts, versions_of
@@ -25,10 +26,11 @@ Every row is trained from scratch with the same data, the same number of steps a
 what they are named for. The models are small, and none begins with the weights of SAM 2 and BEiT-3 that the paper
 begins with: signs and order can be compared with the paper's, sizes cannot.
 
-A difference counts only if its 95 % interval leaves out 0 and all seeds point the same way. The interval comes from a
-bootstrap over places, the same drawn for both models. It is about the choice of places; what another seed alone
-changes stands in the last table. Masks are cut at probability 0.5 whatever the object score says, as in the paper, and
-only sentences that mean something are asked.
+A difference counts only if its 95 % interval leaves out 0 and the seeds agree: all of them point the same way, or, in a
+row with one seed, the difference is larger than what another seed alone changes of the full model (last table). The
+interval comes from a bootstrap over places, the same drawn for both models; it is about the choice of places. Masks
+are cut at probability 0.5 whatever the object score says, as in the paper; only sentences that mean something are
+asked.
 """
 _NOTE = (
     "Columns that begin with paper: reported by the paper, on RefSegRS's split test, percent. Others: measured here, "
@@ -48,18 +50,18 @@ def page(report: Mapping[str, Any]) -> str:
     )
     facts = [
         *run_facts(report["run"]),
-        ("Optimisation steps of each run", str(report["steps"])),
+        ("Runs", _effort(report)),
         ("Asked", asked),
         *((f"Sha256 of {part} questions", f"`{questions[part]['sha256']}`") for part in SETS),
         ("Versions", versions_of(report["run"])),
     ]
     top = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts), ""]
-    return "\n".join([_HEAD, *top]) + "\n" + "\n".join(markdown_table(table) for table in tables(report))
+    findings = ["## What came out", "", *(f"- {one}" for one in sentences(report)), ""]
+    return "\n".join([_HEAD, *top, *findings]) + "\n" + "\n".join(markdown_table(table) for table in tables(report))
 
 
 def tables(report: Mapping[str, Any]) -> Iterator[Table]:
     """The paper's tables with ours beside them, then every run."""
-    rows = report["rows"]
     headings = (
         "row",
         *(f"{_PAPER} {_SHORT[name]}" for name in ("mean_iou", "overall_iou")),
@@ -68,7 +70,7 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
     )
     notes = iter([_NOTE])
     for title, names in report["tables"].items():
-        yield Table(title, headings, [_row(rows[name], rows[FULL]) for name in names], next(notes, ""))
+        yield Table(title, headings, [_row(report, name) for name in names], next(notes, ""))
     for part in SETS:
         yield _runs(report, part)
     yield Table(
@@ -79,10 +81,22 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
     )
 
 
-def _row(row: Mapping[str, Any], full: Mapping[str, Any]) -> tuple[str, ...]:
+def _effort(report: Mapping[str, Any]) -> str:
+    """How much training there was. The hours are sums over runs, which may have been side by side."""
+    minutes = [run["minutes"] for row in report["rows"].values() for run in row["runs"].values()]
+    wall, cores = ([one[kind] for one in minutes] for kind in ("wall", "cpu"))
+    return (
+        f"{len(minutes)} of {report['steps']} optimisation steps each; training one took {min(wall):.1f} to "
+        f"{max(wall):.1f} minutes ({min(cores):.1f} to {max(cores):.1f} of one core); "
+        f"added up, whether side by side or not: {sum(wall) / 60:.1f} h, and {sum(cores) / 60:.1f} h of a core"
+    )
+
+
+def _row(report: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    row, full = report["rows"][name], report["rows"][FULL]
     paper = row["paper"]
     gap = paper["mean_iou"] - full["paper"]["mean_iou"] if paper and full["paper"] and row is not full else None
-    cells = [row["says"], *(f"{paper[name]:.2f}" if paper else "" for name in ("mean_iou", "overall_iou"))]
+    cells = [row["says"], *(f"{paper[figure]:.2f}" if paper else "" for figure in ("mean_iou", "overall_iou"))]
     cells.append("" if gap is None else f"{gap:+.2f}")
     for part in SETS:
         runs = [run[part]["mean_iou"]["value"] for run in row["runs"].values()]
@@ -92,7 +106,7 @@ def _row(row: Mapping[str, Any], full: Mapping[str, Any]) -> tuple[str, ...]:
             cells += [""] * 2
             continue
         pooled = found["pooled"]["mean_iou"]
-        cells += [f"{_points(pooled)} ({between(pooled)})", _said(found["verdict"], gap)]
+        cells += [f"{_points(pooled)} ({between(pooled)})", _said(verdict_of(report, name, part), gap)]
     return tuple(cells)
 
 

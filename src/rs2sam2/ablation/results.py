@@ -47,8 +47,8 @@ def results(plan: Plan, record: Mapping[str, Any], seed: int) -> dict[str, Any]:
     Returns:
         "format", "run", "steps", "questions" (set -> sha256, sentences, places), "tables" (title -> rows), and "rows"
         (name -> "says", "paper" (percent), "runs" (seed -> "minutes", "weights_sha256", and for each set its figures)
-        and "differences" to the full model: set -> "seeds" (seed -> figures), "pooled" (all seeds that both have) and
-        "verdict"). "noise" is the full model's second seed against its first.
+        and "differences" to the full model: set -> "seeds" (seed -> figures) and "pooled" (all seeds that both
+        have)). "noise" is the full model's second seed against its first.
 
     Raises:
         DataError: as `read_scores`.
@@ -78,22 +78,6 @@ def results(plan: Plan, record: Mapping[str, Any], seed: int) -> dict[str, Any]:
     }
 
 
-def verdict(pooled: Mapping[str, float | None], seeds: Sequence[Mapping[str, float | None]]) -> str:
-    """Whether a row differs from the full model: only if the interval leaves out 0 and all seeds point one way.
-
-    Args:
-        pooled: "value", "low" and "high" of the difference over all seeds.
-        seeds: the same of each seed.
-    """
-    low, high = pooled["low"], pooled["high"]
-    if low is None or high is None or low <= 0 <= high:
-        return "not distinguishable"
-    sign = 1 if low > 0 else -1
-    if any((one["value"] or 0) * sign <= 0 for one in seeds):
-        return "not distinguishable"
-    return "better" if sign > 0 else "worse"
-
-
 def _row(row: Row, runs: Mapping[int, Scores], full: Mapping[int, Scores], seed: int) -> dict[str, Any]:
     both = [one for one in row.seeds if one in runs and one in full]
     found: dict[str, Any] = {
@@ -115,11 +99,7 @@ def _row(row: Row, runs: Mapping[int, Scores], full: Mapping[int, Scores], seed:
     for part in SETS:
         seeds = {str(one): _between([full[one]], [runs[one]], part, seed) for one in both}
         pooled = _between([full[one] for one in both], [runs[one] for one in both], part, seed)
-        found["differences"][part] = {
-            "seeds": seeds,
-            "pooled": pooled,
-            "verdict": verdict(pooled[DECIDES], [one[DECIDES] for one in seeds.values()]),
-        }
+        found["differences"][part] = {"seeds": seeds, "pooled": pooled}
     return found
 
 

@@ -49,7 +49,7 @@ def measure(config: ModelConfig, *, mixed: bool, checkpointing: bool, seed: int)
     model = watch("build", lambda: _built(config, checkpointing=checkpointing))
     planned = parameter_groups.parts(model, _RATES)
     parameter_groups.freeze(planned)
-    optimiser = torch.optim.AdamW(parameter_groups.optimizer_groups(planned, _RATES), fused=True)
+    optimiser = torch.optim.AdamW(parameter_groups.optimizer_groups(planned, _RATES), foreach=False)
     sample = _sample(config, seed)
 
     def forward() -> Tensor:

@@ -36,6 +36,12 @@ app.command()(init)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 
+_KEPT = {
+    "evaluate": "the same command goes on from here",
+    "ablate": "the same command goes on from here",
+    "train": "go on from the last checkpoint with --ckpt_path last",
+}
+"""What is left of a command that Ctrl-C ended, where it is not nothing."""
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -111,8 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         return _refuse(f"cannot print or read ({error}): give it another place")
     if code == INTERRUPTED:
-        begun = (sys.argv[1:] if arguments is None else [*arguments])[:1] in (["evaluate"], ["ablate"])
-        kept = "the same command goes on from here" if begun else "no result was written"
+        begun = (sys.argv[1:] if arguments is None else [*arguments])[:1]
+        kept = _KEPT.get("".join(begun), "no result was written")
         print(f"rs2sam2: interrupted, {kept}", file=sys.stderr)
     return code if isinstance(code, int) else 0
 

@@ -1,15 +1,13 @@
 """`rs2sam2 train`: Lightning's own command line over our module and data, and the export of weights."""
 
-import warnings
 from collections.abc import Sequence
 
 import lightning.pytorch as pl
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.cli import LightningCLI
 
 from rs2sam2.errors import ConfigError
 from rs2sam2.training import export, plan_page
 from rs2sam2.training.datamodule import MixtureDataModule
+from rs2sam2.training.fit import fit
 from rs2sam2.training.module import RS2SAM2Module
 from rs2sam2.training.recipe import asks_for_a_data_set
 from rs2sam2.training.referring_datamodule import ReferringDataModule
@@ -30,12 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     command, *rest = arguments or ["--help"]
     match command:
         case "fit":
-            # It would rather read sys.argv, which it needs untouched: further processes are started with it.
-            warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-            try:
-                LightningCLI(*_classes(rest), args=["fit", *rest], save_config_kwargs={"overwrite": True})
-            except MisconfigurationException as error:
-                raise ConfigError(f"rs2sam2 train fit: {error}") from error
+            fit(*_classes(rest), rest)
         case "export":
             export.main(rest)
         case "plan":

@@ -107,7 +107,8 @@ class ReferringModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with a group for each part; all rates follow one schedule."""
-        optimizer = torch.optim.AdamW(parameter_groups.optimizer_groups(self.parts, self.rates))
+        # One tensor after the other: on a GPU, all at once would take as much memory again as the gradients.
+        optimizer = torch.optim.AdamW(parameter_groups.optimizer_groups(self.parts, self.rates), foreach=False)
         trainer = self.trainer
         run = RunLength(
             steps=int(trainer.estimated_stepping_batches),  # first: it makes the trainer count its batches
