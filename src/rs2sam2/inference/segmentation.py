@@ -58,6 +58,8 @@ class Segmentation:
         warnings: what to know before trusting the answer, one sentence each.
         mask_logits: (h, w) float32, the mask on the model's own grid (see `Segmenter.mask_on_grid`); None where the
             answer does not come from one look at the image.
+        origin: (column, row) of the mask's upper left pixel in the whole image, where a part of it was asked about:
+            outlines in pixels are the whole image's.
     """
 
     expression: str
@@ -72,6 +74,7 @@ class Segmentation:
     valid: NDArray[np.bool_] | None = None
     warnings: tuple[str, ...] = ()
     mask_logits: NDArray[np.float32] | None = None
+    origin: tuple[int, int] = (0, 0)
 
     @property
     def score(self) -> float:
@@ -101,7 +104,12 @@ class Segmentation:
         require_geo("making polygons")
         from rs2sam2.inference.vectorize import objects
 
-        return objects(self.mask, self.probability, self.transform, self.crs)
+        found = objects(self.mask, self.probability, self.transform, self.crs)
+        if self.origin == (0, 0) or (self.transform is not None and self.crs is not None):
+            return found
+        import shapely
+
+        return found.with_outlines(shapely.transform(found.outline, lambda points: points + self.origin))
 
     @cached_property
     def parts(self) -> "tuple[Part, ...]":

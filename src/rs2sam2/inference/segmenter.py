@@ -192,11 +192,30 @@ class Segmenter:
         Raises:
             ExpressionError, ConfigError: as in a call, before the first answer; also if there are no questions.
         """
+        self._decision(threshold)
+        for (image, expression), output in zip(questions, self.outputs(questions), strict=True):
+            yield self.answer(image, expression, output, threshold)
+
+    def check(self, expressions: Sequence[str]) -> None:
+        """Refuse what the model cannot be asked.
+
+        Raises:
+            ExpressionError: there is no expression, or one is blank or longer than the model reads.
+        """
+        check_expressions(expressions)
+        self._bundle.tokenizer.batch(expressions)
+
+    def outputs(self, questions: Sequence[tuple[RasterImage, str]]) -> Iterator[RS2SAM2Output]:
+        """As `answers`, but the model's own numbers, of which `answer` makes an answer: they are small, and can be kept.
+
+        Yields:
+            The outputs in the order of the questions, on the CPU in float32, with a batch axis of 1.
+
+        Raises:
+            ExpressionError: as in a call, before the first.
+        """
         expressions = [expression for _, expression in questions]
         check_expressions(expressions)
-        decision = self._bundle.decision
-        if threshold is not None:
-            decision = replace(decision, mask_threshold=threshold)
         ids, words = self._bundle.tokenizer.batch(expressions)
         prepared: dict[RasterImage, tuple[Tensor, Tensor]] = {}
         for start in range(0, len(questions), LARGEST_BATCH):
@@ -205,9 +224,7 @@ class Segmenter:
             prepared = {
                 image: prepared[image] if image in prepared else self._views(image) for image in dict.fromkeys(images)
             }
-            outputs = self._run([prepared[image] for image in images], ids[batch], words[batch])
-            for image, expression, output in zip(images, expressions[batch], outputs, strict=True):
-                yield self._answer(image, expression, output, decision)
+            yield from self._run([prepared[image] for image in images], ids[batch], words[batch])
 
     def mask_on_grid(self, answer: Segmentation, height: int, width: int) -> NDArray[np.bool_]:
         """The mask of an answer on another grid: its logits are brought there and then cut at the threshold.
@@ -249,7 +266,21 @@ class Segmenter:
             ) from error
         return (_one(output, index) for index in range(len(ids)))
 
-    def _answer(self, image: RasterImage, expression: str, output: RS2SAM2Output, decision: Decision) -> Segmentation:
+    def answer(
+        self, image: RasterImage, expression: str, output: RS2SAM2Output, threshold: float | None = None
+    ) -> Segmentation:
+        """What the model's numbers mean; asked again with another threshold, the model need not run again.
+
+        Args:
+            image: the one that was asked about.
+            expression: likewise.
+            output: of `outputs`.
+            threshold: as in a call.
+
+        Raises:
+            ConfigError: if the threshold is not between 0 and 1.
+        """
+        decision = self._decision(threshold)
         probability = self._probability(output.mask_logits, image.height, image.width)
         if image.valid is not None:
             probability = np.where(image.valid, probability, np.float32(0))
@@ -274,6 +305,10 @@ class Segmenter:
             warnings=tuple(language_warnings(expression, self.provenance)),
             mask_logits=output.mask_logits[0, 0].numpy(),
         )
+
+    def _decision(self, threshold: float | None) -> Decision:
+        decision = self._bundle.decision
+        return decision if threshold is None else replace(decision, mask_threshold=threshold)
 
     def _probability(self, mask_logits: Tensor, height: int, width: int) -> NDArray[np.float32]:
         """(height, width) of logits (1, 1, h, w)."""
