@@ -41,6 +41,10 @@ class DataError(Rs2Sam2Error, ValueError):
     """A data set on disk is missing files or holds something that its layout does not allow."""
 
 
+class StoppedError(Rs2Sam2Error, RuntimeError):
+    """A long run was stopped on request; what it has done so far is kept."""
+
+
 class MissingExtraError(Rs2Sam2Error, ImportError):
     """A capability needs an optional dependency that is not installed."""
 

@@ -3,6 +3,8 @@
 Shapes: C bands (1 or 3), H, W image height and width in pixels.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,20 +33,42 @@ def bands_to_rgb(
     Raises:
         ImageError: if no pixel is valid.
     """
-    if bands.dtype.kind == "f":
-        finite = np.isfinite(bands).all(axis=0)
-        valid = finite if valid is None else valid & finite
+    valid = with_finite(bands, valid)
     if valid is not None and not valid.any():
         raise _nothing_valid(name)
-    if bands.dtype == np.uint8:
-        channels = list(bands)
+    return fill_invalid(stretched(bands, stretch_limits(bands, valid)), valid, name)
+
+
+def with_finite(bands: NDArray[np.generic], valid: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Where (C, H, W) samples are valid, (H, W): as said, and finite in every band; None for everywhere."""
+    if bands.dtype.kind != "f":
+        return valid
+    finite: NDArray[np.bool_] = np.isfinite(bands).all(axis=0)
+    return finite if valid is None else valid & finite
+
+
+Limits: TypeAlias = tuple[tuple[float, float], ...] | None
+"""For each band what becomes black and what white; None where samples are taken as they are."""
+
+
+def stretch_limits(bands: NDArray[np.generic], valid: NDArray[np.bool_] | None) -> Limits:
+    """How (C, H, W) samples, or enough of them, are brought to 8 bits, see `bands_to_rgb`; at least one is valid."""
+    if bands.dtype == np.uint8 or bands.dtype.kind == "b":
+        return None
+    if bands.dtype.kind == "f" and _within_unit(bands, valid):
+        return ((0.0, 1.0),) * len(bands)
+    return tuple(_range(band, valid) for band in bands)
+
+
+def stretched(bands: NDArray[np.generic], limits: Limits) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 of (C, H, W) samples; one band becomes grey."""
+    if limits is not None:
+        channels = [_stretch(band, ends) for band, ends in zip(bands, limits, strict=True)]
     elif bands.dtype.kind == "b":
-        channels = [band.astype(np.uint8) * 255 for band in bands]
+        channels = [band.astype(np.uint8) * np.uint8(255) for band in bands]
     else:
-        unit = bands.dtype.kind == "f" and _within_unit(bands, valid)
-        channels = [_stretch(band, (0.0, 1.0) if unit else _range(band, valid)) for band in bands]
-    pixels = np.stack([channels[0]] * 3 if len(channels) == 1 else channels, axis=-1).astype(np.uint8, copy=False)
-    return fill_invalid(pixels, valid, name)
+        channels = list(np.asarray(bands, dtype=np.uint8))
+    return np.stack([channels[0]] * 3 if len(channels) == 1 else channels, axis=-1)
 
 
 def fill_invalid(

@@ -4,8 +4,9 @@ Shapes: H, W image height and width in pixels.
 """
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ def read_raster(path: Path, name: str, driver: str = "GTiff") -> RasterImage:
             dataset = rasterio.open(path, driver=driver)
         with dataset:
             check_size(dataset.width, dataset.height, name)
-            samples = _colours(dataset)
+            samples = read_colours(dataset)
             mask = dataset.dataset_mask() > 0
             crs, transform = dataset.crs, dataset.transform
     except (RasterioError, ValueError, MemoryError) as error:
@@ -57,18 +58,35 @@ def read_raster(path: Path, name: str, driver: str = "GTiff") -> RasterImage:
     return RasterImage(pixels, None if transform.is_identity else transform, crs or None, valid, name)
 
 
-def _colours(dataset: "DatasetReader") -> NDArray[np.generic]:
+def read_colours(
+    dataset: "DatasetReader",
+    bands: Sequence[int] | None = None,
+    **how: Any,  # noqa: ANN401 - rasterio's own
+) -> NDArray[np.generic]:
+    """Samples (1 or 3, H, W) of the bands that make the picture.
+
+    Args:
+        dataset: open.
+        bands: numbers, from 1; None finds colours by their meaning, else takes the first three (the first, if there
+            are fewer).
+        how: which part and in which size, as rasterio's `read` takes it.
+    """
+    from rasterio.enums import Resampling
+
     meanings = tuple(meaning.name for meaning in dataset.colorinterp)
+    if bands is not None:
+        return np.asarray(dataset.read(list(bands), **how))
     if meanings[0] == "palette":
         table = np.zeros((256, 3), dtype=np.uint8)
         for index, colour in dataset.colormap(1).items():
             table[index % 256] = colour[:3]
-        return np.moveaxis(table[dataset.read(1).astype(np.uint8)], -1, 0)
+        indices = dataset.read(1, **(how | {"resampling": Resampling.nearest}))
+        return np.moveaxis(table[indices.astype(np.uint8)], -1, 0)
     if meanings[:4] == _CMYK and dataset.dtypes[0] == "uint8":
-        inks = np.ascontiguousarray(dataset.read([1, 2, 3, 4]).transpose(1, 2, 0))
+        inks = np.ascontiguousarray(dataset.read([1, 2, 3, 4], **how).transpose(1, 2, 0))
         return np.moveaxis(np.asarray(Image.fromarray(inks, "CMYK").convert("RGB")), -1, 0)
     if set(_RGB) <= set(meanings):
-        bands = [meanings.index(colour) + 1 for colour in _RGB]
+        chosen = [meanings.index(colour) + 1 for colour in _RGB]
     else:
-        bands = [1, 2, 3] if dataset.count >= 3 else [1]
-    return np.asarray(dataset.read(bands))
+        chosen = [1, 2, 3] if dataset.count >= 3 else [1]
+    return np.asarray(dataset.read(chosen, **how))

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, overload
+from typing import Any, Literal, Self, TypeAlias, get_args, overload
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from rs2sam2.checkpoints.convert import check_target, is_native, load_any
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.checkpoints.native import Bundle, save_decision
-from rs2sam2.config import Decision
+from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error, WeightsError
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
@@ -29,6 +29,9 @@ from rs2sam2.preprocess import model_inputs, to_image_grid
 __all__ = ["Segmentation", "Segmenter"]
 
 Precision = Literal["auto", "float32", "bfloat16"]
+
+Views: TypeAlias = tuple[Tensor, Tensor]
+"""A picture for the trunk, (3, S, S), and for the union encoder, (3, U, U)."""
 
 LARGEST_BATCH = 8
 """Expressions that go through the model together."""
@@ -134,6 +137,11 @@ class Segmenter:
         return self._bundle.decision
 
     @property
+    def config(self) -> ModelConfig:
+        """What the model is made of."""
+        return self._bundle.model.config
+
+    @property
     def provenance(self) -> Mapping[str, Any]:
         """Where the weights come from: data, languages, command, versions."""
         return self._bundle.provenance
@@ -217,12 +225,12 @@ class Segmenter:
         expressions = [expression for _, expression in questions]
         check_expressions(expressions)
         ids, words = self._bundle.tokenizer.batch(expressions)
-        prepared: dict[RasterImage, tuple[Tensor, Tensor]] = {}
+        prepared: dict[RasterImage, Views] = {}
         for start in range(0, len(questions), LARGEST_BATCH):
             batch = slice(start, start + LARGEST_BATCH)
             images = [image for image, _ in questions[batch]]
             prepared = {
-                image: prepared[image] if image in prepared else self._views(image) for image in dict.fromkeys(images)
+                image: prepared[image] if image in prepared else self.views(image) for image in dict.fromkeys(images)
             }
             yield from self._run([prepared[image] for image in images], ids[batch], words[batch])
 
@@ -248,12 +256,28 @@ class Segmenter:
         mask = cut(probability, answer.expression, decision)
         return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
 
-    def _views(self, image: RasterImage) -> tuple[Tensor, Tensor]:
-        """An image as the model takes it, where the model is."""
+    def views(self, image: RasterImage) -> Views:
+        """An image as the model takes it, where the model is. Threads may call it at the same time."""
         pixels, union_pixels = model_inputs(image.pixels, self._model.config)
         return pixels.to(self._device, self._dtype), union_pixels.to(self._device, self._dtype)
 
-    def _run(self, views: Sequence[tuple[Tensor, Tensor]], ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
+    def look(self, views: Sequence[Views], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
+        """What the model itself says to one expression for each of as many prepared images, in one pass.
+
+        Args:
+            views: see `views`; at most `LARGEST_BATCH`.
+            expressions: as many.
+
+        Returns:
+            One output for each, on the CPU in float32, with a batch axis of 1.
+
+        Raises:
+            ExpressionError: as in a call.
+        """
+        check_expressions(expressions)
+        return self._run(views, *self._bundle.tokenizer.batch(expressions))
+
+    def _run(self, views: Sequence[Views], ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
         """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
         pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
         try:

@@ -1,5 +1,6 @@
 """Figure 2 of the paper: the union encoder, the text-guided trunk, the prompts and the mask decoder."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -179,3 +180,9 @@ def mask_probability(mask_logits: Tensor, config: ModelConfig) -> Tensor:
     if config.mask_reading == "published":
         return torch.sigmoid(2 * mask_logits - 1)
     return torch.sigmoid(mask_logits)
+
+
+def mask_logit(probability: float, config: ModelConfig) -> float:
+    """The inverse of `mask_probability`, of a probability between 0 and 1."""
+    log_odds = math.log(probability / (1 - probability))
+    return (log_odds + 1) / 2 if config.mask_reading == "published" else log_odds

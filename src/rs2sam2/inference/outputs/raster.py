@@ -18,10 +18,11 @@ from rs2sam2.inference.outputs.tags import tags
 from rs2sam2.inference.palette import colour
 from rs2sam2.inference.segmentation import Segmentation
 
-_MEANING = {
+MEANING = {
     False: "0 = not meant, 255 = meant by the expression",
     True: "0 = none, k = expression_k; where two overlap, the likelier there",
 }
+"""What the numbers of a mask of several expressions (True) or of one (False) stand for."""
 
 
 def label_map(answers: Sequence[Segmentation]) -> NDArray[np.uint8]:
@@ -77,4 +78,4 @@ def encode_geotiff(answers: Sequence[Segmentation]) -> bytes:
 
 
 def _described(answers: Sequence[Segmentation]) -> dict[str, str]:
-    return tags(answers) | {"values": _MEANING[len(answers) > 1]}
+    return tags(answers) | {"values": MEANING[len(answers) > 1]}

@@ -11,13 +11,14 @@ from typing import Literal
 from rs2sam2.errors import OutputError
 from rs2sam2.inference.extras import require_geo
 
-Kind = Literal["mask", "polygons", "overlay", "style"]
+Kind = Literal["mask", "polygons", "overlay", "style", "probability"]
 
 SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "mask": (".png", ".tif", ".tiff"),
     "polygons": (".gpkg", ".geojson", ".fgb", ".parquet", ".shp"),
     "overlay": (".png", ".jpg", ".jpeg"),
     "style": (".qml",),
+    "probability": (".tif", ".tiff"),
 }
 SHAPEFILE_PARTS = (".shx", ".dbf", ".cpg", ".prj")
 """What is written beside a `.shp`."""
@@ -56,6 +57,7 @@ def check_targets(
     outputs: Sequence[str | Path],
     overlay: str | Path | None = None,
     *,
+    probability: str | Path | None = None,
     style: bool = False,
     source: str | Path | None = None,
     expressions: int = 1,
@@ -66,6 +68,7 @@ def check_targets(
     Args:
         outputs: masks (`.png`, `.tif`) and polygons (`.gpkg`, `.geojson`, `.fgb`, `.parquet`, `.shp`).
         overlay: the picture (`.png`, `.jpg`), or None.
+        probability: the raster of probabilities (`.tif`), or None.
         style: whether a style for QGIS (`.qml`) goes beside each file with polygons.
         source: the image that is read, which no output may replace.
         expressions: how many there are.
@@ -78,6 +81,7 @@ def check_targets(
     """
     targets = [_target(output, None) for output in outputs]
     targets += [_target(overlay, "overlay")] if overlay is not None else []
+    targets += [_target(probability, "probability")] if probability is not None else []
     if style:
         targets += _styles(targets)
     for index, target in enumerate(targets):
@@ -101,7 +105,7 @@ def _target(output: str | Path, kind: Kind | None) -> Target:
     if kind is None:
         kind = "mask" if suffix in SUFFIXES["mask"] else "polygons" if suffix in SUFFIXES["polygons"] else None
     if kind is None or suffix not in SUFFIXES[kind]:
-        choices = SUFFIXES["overlay"] if kind == "overlay" else SUFFIXES["mask"] + SUFFIXES["polygons"]
+        choices = SUFFIXES[kind] if kind is not None else SUFFIXES["mask"] + SUFFIXES["polygons"]
         what = f"unknown suffix {suffix!r}" if suffix else "no suffix to tell the format by"
         raise OutputError(f"{output}: {what}: use {', '.join(choices[:-1])} or {choices[-1]}")
     try:

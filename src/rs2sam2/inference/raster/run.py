@@ -1,0 +1,346 @@
+"""A raster of any size, from words to files. Needs the optional 'geo' dependencies.
+
+Three things go on at a time: one thread reads tiles and prepares them, this one runs the model, one blends and writes.
+What tiles answer goes through a journal on disk, in a fixed order and in fixed batches, and outputs are made from the
+journal alone: a run that was stopped and goes on ends with the same bytes as one that was not.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rs2sam2 import __version__
+from rs2sam2.errors import OutputError, StoppedError
+from rs2sam2.inference.extras import require_geo
+from rs2sam2.inference.language import check_expressions, language_warnings
+from rs2sam2.inference.outputs.atomic import move_files
+from rs2sam2.inference.outputs.targets import Target
+from rs2sam2.inference.raster.address import is_remote
+from rs2sam2.inference.raster.emitting import Emitting
+from rs2sam2.inference.raster.journal import Journal, TileAnswer
+from rs2sam2.inference.raster.options import RasterOptions
+from rs2sam2.inference.raster.plan import Plan, check_disk, plan
+from rs2sam2.inference.raster.reading import Prepared, TileReader
+from rs2sam2.inference.raster.report import FailedTile, Found, Progress, RasterReport
+from rs2sam2.inference.raster.sinks import Outputs
+from rs2sam2.inference.raster.source import RasterSource, gdal_settings
+from rs2sam2.inference.raster.tallies import Tally
+from rs2sam2.inference.raster.tiling import Tiling
+from rs2sam2.inference.raster.workplace import Workplace, workplace
+from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_logit, mask_probability
+
+Select = Callable[[Tiling], NDArray[np.bool_]]
+"""From the tiling to the (rows, columns) of tiles to be asked; in the others nothing is meant."""
+
+_KINDS = ("mask", "probability", "polygons", "style")
+_NOTHING = 1 / 1024  # a probability: it rounds to 0 of 255
+_ROWS_WAITING = 2
+
+
+def segment_raster(
+    segmenter: Segmenter,
+    source: str | Path,
+    expressions: Sequence[str],
+    targets: Sequence[Target],
+    options: RasterOptions | None = None,
+    *,
+    overwrite: bool = False,
+    select: Select | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> RasterReport:
+    """Find every instance of what expressions mean, anywhere in a raster, and write it.
+
+    Each tile is asked by itself, and what it answers is not cut to one thing, whatever the expression says. Memory does
+    not depend on the raster's size.
+
+    Args:
+        segmenter: what answers.
+        source: a path or an http(s) address (see `rs2sam2.inference.raster.address`).
+        expressions: what to look for.
+        targets: what `check_targets` gives; masks as `.tif` only, and no overlay.
+        options: how; None for the defaults.
+        overwrite: whether existing files may be replaced.
+        select: which tiles to ask; None for all.
+        progress: called now and then, in this thread.
+        cancelled: asked before each batch; once it says True, the run stops and its journal stays.
+
+    Returns:
+        What was found and written, and which tiles failed.
+
+    Raises:
+        ImageError: if the raster cannot be opened.
+        ExpressionError: if an expression is none.
+        ConfigError: if an option does not fit the raster.
+        OutputError: if the disk has too little room, an output cannot be written, or the journal beside the outputs is
+            of another run.
+        StoppedError: if `cancelled` said so. The same call goes on.
+        MissingExtraError: if the extra 'geo' is not installed.
+    """
+    require_geo("reading large rasters")
+    check_expressions(expressions)
+    options = options or RasterOptions()
+    _check_kinds(targets)
+    start = time.perf_counter()
+    with gdal_settings(source), ExitStack() as stack:
+        rasters = [
+            stack.enter_context(closing(RasterSource(source, aoi=options.aoi, bands=options.bands))) for _ in range(2)
+        ]
+        planned = plan(rasters[0], segmenter.config, len(expressions), targets, options)
+        if targets:
+            check_disk(planned.disk, targets[0])
+        place = stack.enter_context(workplace(targets))
+        header = _header(segmenter, source, rasters[0], expressions, options)
+        journal = Journal.begin(place.journal, header, planned.tiling.down.tile)
+        stack.callback(journal.close)
+        run = _Run(segmenter, rasters, expressions, targets, options, planned, journal, place, select)
+        files = run.all_tiles(progress, cancelled)
+        move_files(files, overwrite=overwrite)
+        if run.failed:
+            place.tidy()
+        else:
+            place.clear()
+        return run.report(source, targets, time.perf_counter() - start)
+
+
+class _Run:
+    """The parts of one run, and where it is."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        rasters: Sequence[RasterSource],
+        expressions: Sequence[str],
+        targets: Sequence[Target],
+        options: RasterOptions,
+        planned: Plan,
+        journal: Journal,
+        place: Workplace,
+        select: Select | None,
+    ) -> None:
+        self._segmenter, self._expressions, self._options = segmenter, expressions, options
+        self._source, self._planned, self._journal = rasters[0], planned, journal
+        tiling = planned.tiling
+        self._tiling = tiling
+        asked = np.ones((tiling.rows, tiling.columns), dtype=np.bool_) if select is None else select(tiling)
+        self._left_out = ~asked
+        self.failed: dict[int, str] = {}
+        self._reused = 0
+        config, decision = segmenter.config, segmenter.decision
+        self._emitting = Emitting(
+            tiling,
+            journal,
+            rasters[1],
+            len(expressions),
+            lambda logits: mask_probability(logits, config),
+            mask_logit(_NOTHING, config),
+            options.threshold if options.threshold is not None else decision.mask_threshold,
+            exclusive=options.polygons.exclusive,
+        )
+        self._tallies = [Tally() for _ in expressions]
+        self._reader = TileReader(rasters[0], tiling, options.tile, segmenter)
+        self._make_outputs = lambda: Outputs(
+            targets, place.folder, rasters[1], expressions, segmenter.weights, options, self._emitting.count_tiles
+        )
+        self._stopping = Event()
+
+    def all_tiles(
+        self, progress: Callable[[Progress], None] | None, cancelled: Callable[[], bool] | None
+    ) -> list[tuple[Path, Target]]:
+        """Ask every tile that has not answered, and write the outputs; each with the place where it shall be."""
+        numbers = np.flatnonzero(~self._left_out.ravel()).tolist()
+        size = max(1, LARGEST_BATCH // len(self._expressions))
+        groups = [numbers[at : at + size] for at in range(0, len(numbers), size)]
+        # A group that was cut short is asked again whole: the same batches give the same bits.
+        pending = [group for group in groups if not self._journal.done.issuperset(group)]
+        self._reused = len(numbers) - sum(map(len, pending))
+        watch = _Watch(progress, self._source, len(numbers), self._reused)
+        settings = gdal_settings(self._source.name)
+        with (
+            ThreadPoolExecutor(1, initializer=settings.__enter__) as reading,
+            ThreadPoolExecutor(1, initializer=gdal_settings(self._source.name).__enter__) as writing,
+        ):
+            outputs = writing.submit(self._make_outputs).result()
+            try:
+                rows: deque[Future[None]] = deque()
+                begun = self._begin_rows(rows, 0, pending[0][0] if pending else len(self._tiling), outputs, writing)
+                for number, prepared in enumerate(self._reader.ahead(pending, reading), 1):
+                    if cancelled is not None and cancelled():
+                        raise StoppedError("the run was stopped: the same command goes on from here")
+                    self._ask(prepared)
+                    complete = pending[number][0] if number < len(pending) else len(self._tiling)
+                    begun = self._begin_rows(rows, begun, complete, outputs, writing)
+                    watch.done(len(prepared))
+                watch.writing()
+                while rows:
+                    rows.popleft().result()
+                return writing.submit(outputs.finish).result()
+            except BaseException:
+                self._stopping.set()
+                reading.shutdown(wait=False, cancel_futures=True)
+                raise
+            finally:
+                writing.submit(outputs.close).result()
+
+    def report(self, source: str | Path, targets: Sequence[Target], seconds: float) -> RasterReport:
+        """What was found."""
+        found = tuple(
+            Found(expression, tally.area_px > 0, p_present, predicted_iou, tally.area_px, tally.bbox)
+            for expression, tally, (p_present, predicted_iou) in zip(
+                self._expressions, self._tallies, self._emitting.surest, strict=True
+            )
+        )
+        notes = [note for text in self._expressions for note in language_warnings(text, self._segmenter.provenance)]
+        empty = self._emitting.empty
+        if empty == len(self._tiling):
+            notes.append(f"{source}: no pixel holds data (all are transparent, no-data or not a number)")
+        return RasterReport(
+            source=str(source),
+            width=self._source.width,
+            height=self._source.height,
+            crs=crs_name(self._source.crs),
+            results=found,
+            targets=tuple(targets),
+            failed=tuple(self._failure(tile) for tile in sorted(self.failed)),
+            tiles=len(self._tiling),
+            empty=empty,
+            reused=self._reused,
+            gsd=self._planned.gsd,
+            seconds=seconds,
+            weights=self._segmenter.weights,
+            warnings=tuple(dict.fromkeys(notes)),
+        )
+
+    def _ask(self, prepared: Sequence[Prepared]) -> None:
+        """Run the model on a group of tiles, and note what they say."""
+        self.failed |= {tile.tile: tile.failure for tile in prepared if tile.failure is not None}
+        seen = [tile for tile in prepared if tile.views is not None]
+        questions = [(tile.views, text) for tile in seen for text in self._expressions if tile.views is not None]
+        outputs: list[RS2SAM2Output] = []
+        for at in range(0, len(questions), LARGEST_BATCH):
+            views, texts = zip(*questions[at : at + LARGEST_BATCH], strict=True)
+            outputs += self._segmenter.look(views, texts)
+        count = len(self._expressions)
+        answers = {
+            tile.tile: [self._answer(output) for output in outputs[at * count : (at + 1) * count]]
+            for at, tile in enumerate(seen)
+        }
+        for tile in prepared:
+            if tile.failure is None:
+                self._journal.add(tile.tile, answers.get(tile.tile))
+
+    def _answer(self, output: RS2SAM2Output) -> TileAnswer:
+        decision = self._segmenter.decision
+        logits = output.mask_logits[0, 0]
+        if decision.presence == "object_score":
+            p_present = float(torch.sigmoid(output.object_score_logits))
+        else:
+            p_present = float(mask_probability(logits.max(), self._segmenter.config))
+        present = p_present >= decision.presence_threshold
+        half = logits.clamp(-1e4, 1e4).numpy().astype(np.float16)
+        return TileAnswer(p_present, float(output.predicted_iou), half if present else None)
+
+    def _begin_rows(
+        self, waiting: deque[Future[None]], begun: int, complete: int, outputs: Outputs, thread: ThreadPoolExecutor
+    ) -> int:
+        """Have the rows of tiles written that are complete: all tiles before number `complete` are."""
+        for row in range(begun, complete // self._tiling.columns):
+            while len(waiting) >= _ROWS_WAITING or (waiting and waiting[0].done()):
+                waiting.popleft().result()
+            failed = np.array([row * self._tiling.columns + at in self.failed for at in range(self._tiling.columns)])
+            waiting.append(thread.submit(self._write_row, row, failed, outputs))
+        return max(begun, complete // self._tiling.columns)
+
+    def _write_row(self, row: int, failed: NDArray[np.bool_], outputs: Outputs) -> None:
+        for strip in self._emitting.row(row, self._left_out[row], failed):
+            if self._stopping.is_set():
+                return
+            for tally, mask in zip(self._tallies, strip.masks, strict=True):
+                tally.add(strip.first_row, mask)
+            outputs.add(strip)
+
+    def _failure(self, tile: int) -> FailedTile:
+        row, column = divmod(tile, self._tiling.columns)
+        left, top, right, bottom = self._tiling.box(tile)
+        box = (int(left), int(top), min(self._source.width, int(right)), min(self._source.height, int(bottom)))
+        return FailedTile(row, column, box, self.failed[tile])
+
+
+class _Watch:
+    """Tells how far a run is."""
+
+    def __init__(
+        self, progress: Callable[[Progress], None] | None, source: RasterSource, total: int, done: int
+    ) -> None:
+        self._progress, self._total, self._done, self._reused = progress, total, done, done
+        self._pixels = source.width * source.height
+        self._start = time.perf_counter()
+        self._tell("tiles")
+
+    def done(self, tiles: int) -> None:
+        """So many more tiles have been asked."""
+        self._done += tiles
+        self._tell("tiles")
+
+    def writing(self) -> None:
+        """All tiles have been asked."""
+        self._tell("writing")
+
+    def _tell(self, phase: Any) -> None:  # noqa: ANN401 - one of Progress's own words
+        if self._progress is None:
+            return
+        new, seconds = self._done - self._reused, time.perf_counter() - self._start
+        rate = self._pixels * new / self._total / seconds if new else 0.0
+        left = seconds * (self._total - self._done) / new if new else None
+        self._progress(Progress(phase, self._done, self._total, rate, left))
+
+
+def crs_name(crs: Any) -> str | None:  # noqa: ANN401 - rasterio ships no types
+    """Authority and code, WKT where there is none, None without CRS."""
+    if crs is None:
+        return None
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else str(crs.to_wkt())
+
+
+def _check_kinds(targets: Sequence[Target]) -> None:
+    for target in targets:
+        if target.kind not in _KINDS or target.suffix == ".png":
+            raise OutputError(
+                f"{target.name}: a picture of a raster this large would not fit into memory: "
+                "write .tif, or polygons, and open them in a GIS"
+            )
+
+
+def _header(
+    segmenter: Segmenter, source: str | Path, raster: RasterSource, expressions: Sequence[str], options: RasterOptions
+) -> dict[str, Any]:
+    """What tiles' answers depend on. Options that only say what is made of them may change from one run to the next."""
+    remote = is_remote(source)
+    file = None if remote else Path(source).stat()
+    return {
+        "software": __version__,
+        "raster": str(source) if remote else str(Path(source).resolve()),
+        "bytes": None if file is None else file.st_size,
+        "modified": None if file is None else file.st_mtime_ns,
+        "width": raster.width,
+        "height": raster.height,
+        "expressions": list(expressions),
+        "weights": segmenter.weights.sha256,
+        "decision": str(segmenter.decision),
+        "tile": options.tile,
+        "overlap": options.overlap,
+        "gsd": options.gsd,
+        "aoi": None if options.aoi is None else list(options.aoi),
+        "bands": None if options.bands is None else list(options.bands),
+    }

@@ -1,0 +1,115 @@
+"""Where tiles lie: overlapping squares on one grid of cells, in a fixed order. Geometry only.
+
+A cell is the ground of one logit: a tile's answer is G x G of them, and all tiles lie on the same grid of cells, which
+begins at the raster's upper left corner. A cell's side is a whole number of raster pixels or not.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The tiles along one axis.
+
+    Attributes:
+        length: raster pixels.
+        pitch: raster pixels in a cell.
+        tile: G, cells in a tile.
+        starts: first cell of each tile, in rising order: the first is 0, the last tile reaches the raster's end.
+    """
+
+    length: int
+    pitch: float
+    tile: int
+    starts: tuple[int, ...]
+
+    @property
+    def cells(self) -> int:
+        """That cover the raster; the last may reach beyond it."""
+        return cells_in(self.length, self.pitch)
+
+    def span(self, index: int) -> tuple[float, float]:
+        """Where a tile begins and ends, in raster pixels; beyond the raster where this is smaller than a tile."""
+        start = self.starts[index]
+        return start * self.pitch, (start + self.tile) * self.pitch
+
+    def meeting(self, first: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which tiles share ground with the pixels from `first` to before `end`: the first, and one past the last."""
+        begins = np.array([self.span(index)[0] for index in range(len(self.starts))])
+        ends = np.array([self.span(index)[1] for index in range(len(self.starts))])
+        return np.searchsorted(ends, first, "right"), np.searchsorted(begins, end, "left")
+
+
+def cells_in(length: int, pitch: float) -> int:
+    """How many cells cover a length in pixels."""
+    return max(1, math.ceil(length / pitch - 1e-6))
+
+
+def axis(length: int, pitch: float, tile: int, overlap: float) -> Axis:
+    """Spread as few tiles as possible evenly.
+
+    Args:
+        length: raster pixels, at least 1.
+        pitch: raster pixels in a cell.
+        tile: G, cells in a tile, at least 2.
+        overlap: part of a tile, 0..1, that two neighbours share at least.
+    """
+    beyond = cells_in(length, pitch) - tile
+    if beyond <= 0:
+        return Axis(length, pitch, tile, (0,))
+    step = max(1, tile - math.ceil(overlap * tile))
+    count = math.ceil(beyond / step)
+    return Axis(length, pitch, tile, tuple(index * beyond // count for index in range(count + 1)))
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """All tiles of a raster, numbered row by row from 0.
+
+    Attributes:
+        down: the tiles of one column.
+        across: those of one row.
+    """
+
+    down: Axis
+    across: Axis
+
+    def __len__(self) -> int:
+        """How many tiles there are."""
+        return self.rows * self.columns
+
+    @property
+    def rows(self) -> int:
+        """Of tiles."""
+        return len(self.down.starts)
+
+    @property
+    def columns(self) -> int:
+        """Of tiles."""
+        return len(self.across.starts)
+
+    def box(self, tile: int) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom) of a tile in raster pixels."""
+        row, column = divmod(tile, self.columns)
+        (left, right), (top, bottom) = self.across.span(column), self.down.span(row)
+        return left, top, right, bottom
+
+    def count(self, bounds: NDArray[np.int64], had_a_say: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many tiles had a say in objects.
+
+        Args:
+            bounds: (N, 4) first column and row of an object, and the last ones plus 1.
+            had_a_say: (rows, columns) of tiles.
+
+        Returns:
+            (N,).
+        """
+        sums = np.zeros((self.rows + 1, self.columns + 1), dtype=np.int64)
+        sums[1:, 1:] = had_a_say.cumsum(axis=0).cumsum(axis=1)
+        left, right = self.across.meeting(bounds[:, 0], bounds[:, 2])
+        top, bottom = self.down.meeting(bounds[:, 1], bounds[:, 3])
+        return sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
