@@ -15,7 +15,7 @@ from rs2sam2.errors import ConfigError
 FusionLayer = Literal["none", "linear", "uni", "bi"]
 MaskPrompt = Literal["none", "no_attention", "full"]
 MaskReading = Literal["published", "paper"]
-Presence = Literal["object_score", "mask"]
+Presence = Literal["object_score", "early", "both", "mask"]
 OneThing = Literal["every part", "surest part"]
 _Config = TypeVar("_Config")
 
@@ -225,8 +225,9 @@ class Decision:
 
     Attributes:
         mask_threshold: a pixel is foreground where its probability is above this.
-        presence: where P(present) comes from: SAM 2's object score, or, for weights that never trained it
-            (published code computes it and ignores it), the mask itself: its highest probability.
+        presence: where P(present) comes from: SAM 2's object score; the early presence head; "both", the mean of
+            their logits; or, for weights that trained neither (published code computes the object score and ignores
+            it), the mask itself: its highest probability.
         presence_threshold: the thing is said to be there where P(present) is at least this.
         one_thing: what of the mask answers an expression that means one thing: "every part", as published, or the
             "surest part", the connected one with the greatest sum of probabilities.

@@ -19,6 +19,7 @@ from rs2sam2.checkpoints.locate import locate
 from rs2sam2.checkpoints.native import Bundle, save_decision
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error, WeightsError
+from rs2sam2.inference import presence
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
 from rs2sam2.inference.one_thing import cut
@@ -214,7 +215,7 @@ class Segmenter:
         self._bundle.tokenizer.batch(expressions)
 
     def outputs(self, questions: Sequence[tuple[RasterImage, str]]) -> Iterator[RS2SAM2Output]:
-        """As `answers`, but the model's own numbers, of which `answer` makes an answer: they are small, and can be kept.
+        """As `answers`, but the model's own numbers, of which `answer` makes an answer; they are small enough to keep.
 
         Yields:
             The outputs in the order of the questions, on the CPU in float32, with a batch axis of 1.
@@ -252,7 +253,7 @@ class Segmenter:
             raise ConfigError("the answer was put together from parts of the image: its mask has one grid, the image's")
         decision = self._bundle.decision
         probability = self._probability(torch.from_numpy(answer.mask_logits)[None, None], height, width)
-        p_present = answer.p_present if decision.presence == "object_score" else float(probability.max())
+        p_present = float(probability.max()) if decision.presence == "mask" else answer.p_present
         mask = cut(probability, answer.expression, decision)
         return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
 
@@ -308,18 +309,15 @@ class Segmenter:
         probability = self._probability(output.mask_logits, image.height, image.width)
         if image.valid is not None:
             probability = np.where(image.valid, probability, np.float32(0))
-        if decision.presence == "object_score":
-            p_present = float(torch.sigmoid(output.object_score_logits))
-        else:
-            p_present = float(probability.max())
+        p_present = presence.p_present(output, decision.presence, float(probability.max()))
         mask = cut(probability, expression, decision)
         # An answer without a pixel points at nothing, whatever the object score says.
-        present = p_present >= decision.presence_threshold and bool(mask.any())
+        is_there = p_present >= decision.presence_threshold and bool(mask.any())
         return Segmentation(
             expression=expression,
-            mask=mask if present else np.zeros_like(mask),
+            mask=mask if is_there else np.zeros_like(mask),
             probability=probability,
-            present=present,
+            present=is_there,
             p_present=p_present,
             predicted_iou=float(output.predicted_iou),
             weights=self.weights,

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rs2sam2.config import Decision, OneThing
+from rs2sam2.config import Decision, OneThing, Presence
 from rs2sam2.inference.one_thing import cut
 
 MASK_THRESHOLDS = tuple(round(0.20 + 0.05 * step, 2) for step in range(13))
@@ -49,15 +49,15 @@ class Known:
 
     Attributes:
         ious: of each sentence that means something, as `ious` gives them.
-        p_present: P(present) of each of these sentences, 0..1.
-        there: P(present) of each pair of pictures where the thing is there.
+        p_present: P(present), 0..1, of each of these sentences, by where it comes from.
+        there: the same of each pair of pictures where the thing is there.
         absent: and where it is not.
     """
 
     ious: Sequence[Mapping[OneThing, NDArray[np.float64]]]
-    p_present: Sequence[float]
-    there: Sequence[float]
-    absent: Sequence[float]
+    p_present: Mapping[Presence, Sequence[float]]
+    there: Mapping[Presence, Sequence[float]]
+    absent: Mapping[Presence, Sequence[float]]
 
 
 def choose(sets: Mapping[str, Known], before: Decision) -> tuple[Decision, Figures]:
@@ -67,25 +67,32 @@ def choose(sets: Mapping[str, Known], before: Decision) -> tuple[Decision, Figur
     what is as good as the best (`NOISE`), the one that lies closest to `before` is taken.
 
     Args:
-        sets: by name, each with at least one sentence and one pair.
+        sets: by name, each with at least one sentence and one pair, all with the same sources of P(present).
         before: what is set now.
 
     Returns:
         The decision, and what the choices were worth, fractions 0..1, the others as chosen: "mean_iou" by rule
-        and mask threshold; "by_presence" with "mean_iou" and "balanced_accuracy" by presence threshold.
+        and mask threshold; "by_presence" with "mean_iou" and "balanced_accuracy" by presence threshold; "by_source",
+        the highest balanced accuracy by where P(present) comes from.
     """
-    worth = {rule: np.mean([_mean_iou(known, rule) for known in sets.values()], axis=0) for rule in _RULES}
-    balanced = np.mean([_balanced(known) for known in sets.values()], axis=0)
-    options = [
-        replace(before, one_thing=rule, mask_threshold=mask, presence_threshold=presence)
+    sources: list[Presence] = [*next(iter(sets.values())).there]
+    worth = {
+        (source, rule): np.mean([_mean_iou(known, source, rule) for known in sets.values()], axis=0)
+        for source in sources
         for rule in _RULES
+    }
+    balanced = {source: np.mean([_balanced(known, source) for known in sets.values()], axis=0) for source in sources}
+    options = [
+        replace(before, one_thing=rule, mask_threshold=mask, presence=source, presence_threshold=presence)
+        for source, rule in worth
         for mask in MASK_THRESHOLDS
         for presence in PRESENCE_THRESHOLDS
     ]
-    sums = np.concatenate([(worth[rule] + balanced).ravel() for rule in _RULES])
+    sums = np.concatenate([(iou + balanced[source]).ravel() for (source, _), iou in worth.items()])
     best = max(
         (options[place] for place in np.flatnonzero(sums >= sums.max() - NOISE)),
         key=lambda option: (
+            option.presence == before.presence,
             option.one_thing == before.one_thing,
             -abs(option.mask_threshold - before.mask_threshold)
             - abs(option.presence_threshold - before.presence_threshold),
@@ -93,27 +100,29 @@ def choose(sets: Mapping[str, Known], before: Decision) -> tuple[Decision, Figur
     )
     mask = MASK_THRESHOLDS.index(best.mask_threshold)
     presence = PRESENCE_THRESHOLDS.index(best.presence_threshold)
+    chosen = {rule: values for (source, rule), values in worth.items() if source == best.presence}
     return best, {
-        "mean_iou": {rule: _named(MASK_THRESHOLDS, values[:, presence]) for rule, values in worth.items()},
+        "mean_iou": {rule: _named(MASK_THRESHOLDS, values[:, presence]) for rule, values in chosen.items()},
         "by_presence": {
-            "mean_iou": _named(PRESENCE_THRESHOLDS, worth[best.one_thing][mask]),
-            "balanced_accuracy": _named(PRESENCE_THRESHOLDS, balanced),
+            "mean_iou": _named(PRESENCE_THRESHOLDS, chosen[best.one_thing][mask]),
+            "balanced_accuracy": _named(PRESENCE_THRESHOLDS, balanced[best.presence]),
         },
+        "by_source": {source: round(float(values.max()), 4) for source, values in balanced.items()},
     }
 
 
-def _mean_iou(known: Known, rule: OneThing) -> NDArray[np.float64]:
+def _mean_iou(known: Known, source: Presence, rule: OneThing) -> NDArray[np.float64]:
     """Of every mask threshold (rows) and presence threshold (columns)."""
     found = np.stack([one[rule] for one in known.ious])
-    kept = np.array(known.p_present)[:, None] >= np.array(PRESENCE_THRESHOLDS)
+    kept = np.array(known.p_present[source])[:, None] >= np.array(PRESENCE_THRESHOLDS)
     mean: NDArray[np.float64] = found.T @ kept / len(found)
     return mean
 
 
-def _balanced(known: Known) -> NDArray[np.float64]:
+def _balanced(known: Known, source: Presence) -> NDArray[np.float64]:
     thresholds = np.array(PRESENCE_THRESHOLDS)[:, None]
-    kept = (np.array(known.there) >= thresholds).mean(axis=1)
-    refused = (np.array(known.absent) < thresholds).mean(axis=1)
+    kept = (np.array(known.there[source]) >= thresholds).mean(axis=1)
+    refused = (np.array(known.absent[source]) < thresholds).mean(axis=1)
     balanced: NDArray[np.float64] = (kept + refused) / 2
     return balanced
 

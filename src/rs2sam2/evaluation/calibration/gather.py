@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rs2sam2.config import OneThing
+from rs2sam2.config import OneThing, Presence
 from rs2sam2.data.real_scenes import scenes_by_image
 from rs2sam2.errors import DataError
 from rs2sam2.evaluation.calibration.choose import Known, ious
@@ -19,7 +19,11 @@ from rs2sam2.evaluation.diagnosis.rendered_set import RenderedSet
 from rs2sam2.evaluation.diagnosis.scores import Target
 from rs2sam2.evaluation.progress import bar
 from rs2sam2.inference.images import RasterImage
+from rs2sam2.inference.presence import sources
 from rs2sam2.inference.segmenter import Segmenter
+
+Scores = dict[Presence, float]
+"""P(present) by where it comes from."""
 
 
 def real(segmenter: Segmenter, root: Path, split: str, seed: int) -> Known:
@@ -62,20 +66,23 @@ def _ask(
     for question in dict.fromkeys([*meant, *(half.question for half in halves)]):
         by_picture[question.picture].append(question)
     scores: list[dict[OneThing, NDArray[np.float64]]] = []
-    found: list[float] = []
-    p_present: dict[Question, float] = {}
+    found: list[Scores] = []
+    by_question: dict[Question, Scores] = {}
     with bar() as progress:
         for picture, questions in progress.track(by_picture.items(), description=title):
             image = open_picture(picture)
-            answers = segmenter.answers([(image, question.sentence) for question in questions])
-            for question, answer in zip(questions, answers, strict=True):
-                p_present[question] = answer.p_present
+            outputs = segmenter.outputs([(image, question.sentence) for question in questions])
+            for question, output in zip(questions, outputs, strict=True):
+                answer = segmenter.answer(image, question.sentence, output)
+                by_question[question] = sources(output, float(answer.probability.max()))
                 if question in meant:
                     scores.append(ious(answer.probability, meant[question].mask, question.sentence))
-                    found.append(answer.p_present)
-    return Known(
-        scores,
-        found,
-        [p_present[half.question] for half in halves if half.present],
-        [p_present[half.question] for half in halves if not half.present],
+                    found.append(by_question[question])
+    there, absent = (
+        [by_question[half.question] for half in halves if half.present is truth] for truth in (True, False)
     )
+    return Known(scores, _by_source(found), _by_source(there), _by_source(absent))
+
+
+def _by_source(found: Sequence[Scores]) -> dict[Presence, list[float]]:
+    return {source: [one[source] for one in found] for source in found[0]}

@@ -15,11 +15,11 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rs2sam2 import __version__
 from rs2sam2.errors import OutputError, StoppedError
+from rs2sam2.inference import presence
 from rs2sam2.inference.extras import require_geo
 from rs2sam2.inference.language import check_expressions, language_warnings
 from rs2sam2.inference.outputs.atomic import move_files
@@ -242,10 +242,8 @@ class _Run:
     def _answer(self, output: RS2SAM2Output) -> TileAnswer:
         decision = self._segmenter.decision
         logits = output.mask_logits[0, 0]
-        if decision.presence == "object_score":
-            p_present = float(torch.sigmoid(output.object_score_logits))
-        else:
-            p_present = float(mask_probability(logits.max(), self._segmenter.config))
+        peak = float(mask_probability(logits.max(), self._segmenter.config))
+        p_present = presence.p_present(output, decision.presence, peak)
         present = p_present >= decision.presence_threshold
         half = logits.clamp(-1e4, 1e4).numpy().astype(np.float16)
         return TileAnswer(p_present, float(output.predicted_iou), half if present else None)
