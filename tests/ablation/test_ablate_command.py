@@ -34,7 +34,8 @@ def config(tmp_path):
     real = write_oam(tmp_path / "oam", "train", "val")
     settings |= {"folder": str(tmp_path / "runs"), "real": str(real), "steps": 4, "checkpoint_every": 1}
     settings["rendered"] = {"scenes": 4, "size": 96, "seed": 1}
-    settings["training"]["data"] |= {"groups": 1, "group_size": 2, "sizes": [[0.0, 96]]}
+    phase = {"start": 0.0, "scene_size": 96, "image_size": 96, "group_size": 2}
+    settings["training"]["data"] |= {"groups": 2, "phases": [phase]}
     settings["rows"] = {name: settings["rows"][name] for name in ("full", "baseline")}
     settings["rows"]["baseline"]["seeds"] = [2026]
     settings["tables"] = {"Table 3": ["baseline", "full"]}

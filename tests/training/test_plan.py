@@ -157,12 +157,13 @@ def test_larger_batches_keep_more(tmp_path, recipe):
 
 def test_nano_s_time_is_that_of_its_picture_sizes(tmp_path):
     recipe = yaml.safe_load((CONFIGS / "nano.yaml").read_text())
-    recipe["data"] |= {"groups": 1, "group_size": 1, "sizes": [[0.0, 64], [0.5, 128]]}
+    phases = [{"start": 0.5 * i, "scene_size": 64, "image_size": 64 * (1 + i), "group_size": 1} for i in range(2)]
+    recipe["data"] |= {"groups": 2, "phases": phases}
     both = planned(tmp_path, recipe)
     assert both["passes"] == recipe["trainer"]["max_steps"] and both["image_size"] == 128
     assert both["model"].startswith("nano") and both["hours"].keys() == {"a core of this machine"}
     assert both["cost"]["values"] > sum(p.numel() for p in RS2SAM2(ModelConfig.preset("nano")).parameters())
-    recipe["data"]["sizes"] = [[0.0, 64]]
+    recipe["data"]["phases"] = phases[:1]
     assert planned(tmp_path, recipe)["cost"]["activations"] < both["cost"]["activations"]
 
 
