@@ -29,6 +29,10 @@ class ExpressionError(Rs2Sam2Error, ValueError):
     """An expression is empty, blank or longer than the model reads."""
 
 
+class PromptError(Rs2Sam2Error, ValueError):
+    """A point or a box beside the words is malformed, lies outside the image, or belongs to no single expression."""
+
+
 class WeightsError(Rs2Sam2Error, RuntimeError):
     """Weights are missing, damaged or do not fit the model they are meant for."""
 

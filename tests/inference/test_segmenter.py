@@ -16,6 +16,7 @@ from rs2sam2.config import Decision
 from rs2sam2.errors import ConfigError, ExpressionError, ImageError, MissingExtraError, Rs2Sam2Error, WeightsError
 from rs2sam2.inference import extras
 from rs2sam2.inference import segmenter as module
+from rs2sam2.inference.device import choose_device, choose_dtype
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.language import LanguageWarning
 from rs2sam2.inference.segmentation import Segmentation
@@ -203,9 +204,9 @@ def test_without_the_geo_extra(segmenter: Segmenter, monkeypatch: pytest.MonkeyP
 def test_default_device_and_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    assert module._device(None) == torch.device("cuda")
-    assert module._dtype(torch.device("cuda"), "auto") == torch.bfloat16
-    assert module._dtype(torch.device("cpu"), "auto") == torch.float32
+    assert choose_device(None) == torch.device("cuda")
+    assert choose_dtype(torch.device("cuda"), "auto") == torch.bfloat16
+    assert choose_dtype(torch.device("cpu"), "auto") == torch.float32
 
 
 def test_an_expression_that_means_one_thing_can_be_answered_with_one_part(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rs2sam2.cli.prompt_options import PromptOptions
 from rs2sam2.inference.outputs.options import PolygonOptions
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
+
+
+class Coordinates(StrEnum):
+    """Choices of `--coordinates`."""
+
+    pixels = "pixels"
+    crs = "crs"
+    lonlat = "lonlat"
 
 
 def segment(
@@ -59,6 +68,18 @@ def segment(
     threshold: Annotated[
         float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
     ] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y[,0|1]",
+            help="Something that belongs to what is meant, or with 0 does not; may be repeated, in the order in which "
+            "an answer was corrected.",
+        ),
+    ] = None,
+    box: Annotated[str | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box around what is meant.")] = None,
+    coordinates: Annotated[
+        Coordinates, typer.Option(help="Of --point and --box: pixels, the image's CRS, or longitude and latitude.")
+    ] = Coordinates.pixels,
     min_area: Annotated[
         float, typer.Option(metavar="AREA", help="Leave out smaller polygons: square metres, pixels without a CRS.")
     ] = 0.0,
@@ -85,6 +106,7 @@ def segment(
         device,
         precision.value,
         threshold,
+        PromptOptions.parse(point or [], box, coordinates.value, expressions),
         PolygonOptions(min_area, simplify, exclusive),
         style=style,
         overwrite=overwrite,
@@ -109,6 +131,7 @@ def run(
     device: str | None,
     precision: str,
     threshold: float | None,
+    pointed: PromptOptions,
     polygons: PolygonOptions,
     *,
     style: bool,
@@ -131,6 +154,7 @@ def run(
         outputs, overlay, style=style, source=image, expressions=len(expressions), overwrite=overwrite
     )
     opened = open_image(image)
+    prompts = pointed.on(opened)
 
     from rs2sam2.inference.outputs.writing import write_outputs
     from rs2sam2.inference.segmenter import Segmenter
@@ -138,7 +162,11 @@ def run(
     segmenter = Segmenter.from_pretrained(weights, device, precision)  # type: ignore[arg-type]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LanguageWarning)  # printed from the answers
-        answers = segmenter(opened, list(expressions), threshold)
+        if prompts is None:
+            answers = segmenter(opened, list(expressions), threshold)
+        else:
+            given = {"points": prompts.points, "labels": prompts.labels, "box": prompts.box}
+            answers = [segmenter(opened, expressions[0], threshold, **given)]
     if polygons.exclusive:
         from rs2sam2.inference.exclusive import exclusive
 

@@ -39,6 +39,18 @@ def to_lonlat(crs: "CRS") -> Callable[[NDArray[np.float64]], NDArray[np.float64]
     return convert
 
 
+def from_lonlat(crs: "CRS") -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
+    """The inverse of `to_lonlat`; infinite where `crs` does not reach."""
+    transformer = _transformer(crs.to_wkt())
+    if transformer is None:
+        return None
+
+    def convert(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(transformer.transform(points[:, 0], points[:, 1], direction="INVERSE"))
+
+    return convert
+
+
 @lru_cache(maxsize=32)
 def _transformer(wkt: str) -> "Transformer | None":
     from pyproj import Transformer

@@ -22,11 +22,23 @@ _END_OF_THING = re.compile(
 _SECOND_THING = re.compile(r"\b(?:and|or|plus)\s+(?:the|a|an|all|both|every|another)\b|\bas well as\b")
 
 
-def cut(probability: NDArray[np.float32], expression: str, decision: Decision) -> NDArray[np.bool_]:
-    """The mask (H, W) that a probability map (H, W) in 0..1 means for an expression."""
+def cut(
+    probability: NDArray[np.float32],
+    expression: str,
+    decision: Decision,
+    clicked: NDArray[np.intp] | None = None,
+) -> NDArray[np.bool_]:
+    """The mask (H, W) that a probability map means for an expression.
+
+    Args:
+        probability: (H, W) in 0..1.
+        expression: what was asked.
+        decision: of the weights.
+        clicked: (M, 2) rows and columns that somebody said belong to the thing: parts with one of them are kept.
+    """
     mask: NDArray[np.bool_] = probability > decision.mask_threshold
     if decision.one_thing == "surest part" and means_one_thing(expression):
-        return surest_part(mask, probability)
+        return surest_part(mask, probability, clicked)
     return mask
 
 
@@ -47,12 +59,15 @@ def _plural(word: str) -> bool:
     return word.endswith("s") and not _NOT_PLURAL.fullmatch(word)
 
 
-def surest_part(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.bool_]:
+def surest_part(
+    mask: NDArray[np.bool_], probability: NDArray[np.float32], clicked: NDArray[np.intp] | None = None
+) -> NDArray[np.bool_]:
     """Of a mask (H, W), the connected part (over sides and corners) with the greatest sum of probabilities.
 
     Args:
         mask: what was found, in any number of parts.
         probability: (H, W) in 0..1, of each pixel belonging to the thing.
+        clicked: (M, 2) rows and columns; parts that hold one of them are kept, too.
     """
     from scipy import ndimage
 
@@ -61,5 +76,10 @@ def surest_part(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> ND
         return mask
     windows = ndimage.find_objects(parts)
     sums = [probability[window].sum(where=parts[window] == part) for part, window in enumerate(windows, 1)]
-    surest: NDArray[np.bool_] = parts == int(np.argmax(sums)) + 1
-    return surest
+    kept = np.zeros(count + 1, dtype=bool)
+    kept[int(np.argmax(sums)) + 1] = True
+    if clicked is not None:
+        kept[parts[clicked[:, 0], clicked[:, 1]]] = True
+        kept[0] = False  # what lies in no part
+    found: NDArray[np.bool_] = kept[parts]
+    return found

@@ -1,6 +1,7 @@
 """Answers as one JSON object. Its fields are documented in docs/json.md and docs/segment.schema.json."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def segment_report(
 
 
 def _result(answer: Segmentation) -> dict[str, Any]:
+    prompts = answer.prompts
     return {
         "expression": answer.expression,
         "present": answer.present,
@@ -45,6 +47,7 @@ def _result(answer: Segmentation) -> dict[str, Any]:
         "perimeter_m": answer.perimeter_m,
         "parts": len(answer.parts) if has_geo() else None,
         "bbox": None if answer.bbox is None else list(answer.bbox),
+        "prompts": None if prompts is None else asdict(prompts),
     }
 
 

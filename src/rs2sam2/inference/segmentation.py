@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shapely.geometry import Polygon
 
     from rs2sam2.inference.polygons.objects import Objects
+    from rs2sam2.inference.user_prompts import UserPrompts
     from rs2sam2.inference.vectorize import Part
 
 
@@ -60,6 +61,8 @@ class Segmentation:
             answer does not come from one look at the image.
         origin: (column, row) of the mask's upper left pixel in the whole image, where a part of it was asked about:
             outlines in pixels are the whole image's.
+        prompts: the points and the box beside the words, or None.
+        pseudo_mask_logits: (h, w) float32, see `pseudo_mask`; None for weights without a mask prompt generator.
     """
 
     expression: str
@@ -75,11 +78,29 @@ class Segmentation:
     warnings: tuple[str, ...] = ()
     mask_logits: NDArray[np.float32] | None = None
     origin: tuple[int, int] = (0, 0)
+    prompts: "UserPrompts | None" = None
+    pseudo_mask_logits: NDArray[np.float32] | None = None
 
     @property
     def score(self) -> float:
         """How far to trust the mask, 0..1: `p_present` times `predicted_iou`."""
         return self.p_present * self.predicted_iou
+
+    @cached_property
+    def pseudo_mask(self) -> NDArray[np.float32] | None:
+        """(H, W) float32 in 0..1: what the words alone found, before the trunk looked (eq. 5); 0 without data.
+
+        It is as coarse as the union encoder's patches. None for weights without a mask prompt generator.
+        """
+        if self.pseudo_mask_logits is None:
+            return None
+        import torch
+
+        from rs2sam2.preprocess import to_image_grid
+
+        logits = torch.from_numpy(self.pseudo_mask_logits)[None, None]
+        found: NDArray[np.float32] = to_image_grid(logits, *self.mask.shape)[0, 0].sigmoid().numpy()
+        return found if self.valid is None else np.where(self.valid, found, np.float32(0))
 
     @property
     def area_px(self) -> int:

@@ -4,32 +4,30 @@ Shapes: B expressions, H, W height and width of the user's image in pixels, S si
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
-from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias, get_args, overload
+from typing import TypeAlias, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from rs2sam2.checkpoints.convert import check_target, is_native, load_any
-from rs2sam2.checkpoints.locate import locate
-from rs2sam2.checkpoints.native import Bundle, save_decision
-from rs2sam2.config import Decision, ModelConfig
-from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error, WeightsError
+from rs2sam2.config import Decision
+from rs2sam2.errors import ConfigError, PromptError, Rs2Sam2Error
 from rs2sam2.inference import presence
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
 from rs2sam2.inference.one_thing import cut
-from rs2sam2.inference.segmentation import Segmentation, Weights
+from rs2sam2.inference.pretrained import Pretrained
+from rs2sam2.inference.seen import Seen, replay
+from rs2sam2.inference.segmentation import Segmentation
+from rs2sam2.inference.user_prompts import UserPrompts
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
 from rs2sam2.preprocess import model_inputs, to_image_grid
 
 __all__ = ["Segmentation", "Segmenter"]
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 Views: TypeAlias = tuple[Tensor, Tensor]
 """A picture for the trunk, (3, S, S), and for the union encoder, (3, U, U)."""
@@ -38,7 +36,7 @@ LARGEST_BATCH = 8
 """Expressions that go through the model together."""
 
 
-class Segmenter:
+class Segmenter(Pretrained):
     """Finds what expressions mean in images.
 
     >>> segmenter = Segmenter.from_pretrained("nano")
@@ -46,127 +44,47 @@ class Segmenter:
     >>> answer.present, answer.score, answer.bbox
     """
 
-    def __init__(self, bundle: Bundle, source: Path | None = None) -> None:
-        """Take weights that are loaded already (`rs2sam2.checkpoints.native.load`), and the place they came from."""
-        self._bundle, self._source = bundle, source
-        self._model = bundle.model.eval()
-        parameter = next(bundle.model.parameters())
-        self._device, self._dtype = parameter.device, parameter.dtype
-        self.weights = Weights(bundle.name, bundle.sha256, bundle.license)
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name_or_path: str | Path = "nano",
-        device: str | None = None,
-        precision: Precision = "auto",
-        *,
-        subfolder: str | None = None,
-        revision: str | None = None,
-        refresh: bool = False,
-    ) -> Self:
-        """Load weights by name, from disk or from the Hub.
-
-        Args:
-            name_or_path: "nano", which comes with the package; weights on disk, ours or published; or `owner/name` of
-                a model on the Hub, also as `owner/name@revision:subfolder`, which is downloaded the first time.
-            device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
-            precision: "auto" is bfloat16 on GPUs that have it, float32 elsewhere.
-            subfolder: of the folder or of the model on the Hub.
-            revision: branch, tag or commit of a model on the Hub.
-            refresh: ask the Hub whether the revision is another commit by now; otherwise what was downloaded once
-                is used without a question.
-
-        Raises:
-            WeightsError: if there are no such weights, they are damaged, or the Hub does not give them.
-            ConfigError: if device or precision cannot be used here.
-        """
-        if precision not in get_args(Precision):
-            raise ConfigError(f"precision {precision!r}: use {', '.join(get_args(Precision))}")
-        place = _device(device)
-        source = locate(name_or_path, subfolder, revision, refresh=refresh)
-        return cls(load_any(source, place, _dtype(place, precision)), source)
-
-    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
-        """Upload the weights as a folder of ours: safetensors, configuration, tokenizer, provenance and model card.
-
-        Args:
-            repo_id: `owner/name`; made if there is none yet, otherwise it gets one more commit.
-            private: whether a new repository is for its owner only.
-            token: None takes HF_TOKEN or what `hf auth login` keeps.
-
-        Returns:
-            The address of the commit.
-
-        Raises:
-            OutputError: if the Hub cannot be reached or refuses, or the weights do not lie in a folder.
-        """
-        from rs2sam2.checkpoints.hub import upload
-
-        if self._source is None:
-            raise OutputError(f"{repo_id}: not uploaded; only weights loaded by from_pretrained can be")
-        return upload(self._source, repo_id, private=private, token=token)
-
-    def check_calibrated(self, folder: Path, *, overwrite: bool = False) -> None:
-        """Refuse, before the work, a folder that `save_calibrated` cannot or may not write.
-
-        Raises:
-            OutputError: if the folder holds other weights, which stay unless `overwrite`, or is none.
-            WeightsError: if these weights do not come from a folder of ours.
-        """
-        if folder.resolve() != self._folder().resolve():
-            check_target(folder, overwrite=overwrite)
-
-    def save_calibrated(self, folder: Path, decision: Decision, note: Mapping[str, Any]) -> None:
-        """Write the weights again, with another decision and what is to be known about it in `provenance.json`.
-
-        Raises:
-            OutputError: if the folder cannot be written.
-            WeightsError: if the weights do not come from a folder of ours.
-        """
-        save_decision(self._folder(), folder, decision, {"calibration": note})
-
-    def _folder(self) -> Path:
-        source = self._source
-        if source is None or not is_native(source):
-            raise WeightsError(f"{source}: no weight folder of ours: make one with rs2sam2 convert")
-        return source if source.is_dir() else source.parent
-
-    @property
-    def decision(self) -> Decision:
-        """How the model's numbers become an answer."""
-        return self._bundle.decision
-
-    @property
-    def config(self) -> ModelConfig:
-        """What the model is made of."""
-        return self._bundle.model.config
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """Where the weights come from: data, languages, command, versions."""
-        return self._bundle.provenance
-
     @overload
     def __call__(
-        self, image: ImageSource | RasterImage, expression: str, threshold: float | None = None
+        self,
+        image: ImageSource | RasterImage,
+        expression: str,
+        threshold: float | None = None,
+        *,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
     ) -> Segmentation: ...
     @overload
     def __call__(
-        self, image: ImageSource | RasterImage, expression: list[str] | tuple[str, ...], threshold: float | None = None
+        self,
+        image: ImageSource | RasterImage,
+        expression: list[str] | tuple[str, ...],
+        threshold: float | None = None,
     ) -> list[Segmentation]: ...
     def __call__(
         self,
         image: ImageSource | RasterImage,
         expression: str | list[str] | tuple[str, ...],
         threshold: float | None = None,
+        *,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
     ) -> Segmentation | list[Segmentation]:
         """Find what each expression means. The image is read once, and expressions run together.
+
+        Points and a box beside one expression correct its answer; see `rs2sam2.inference.user_prompts` for their
+        coordinates. They say that something is meant: P(present) is then the mask's highest probability, and the thing
+        is there if the mask holds a pixel.
 
         Args:
             image: a path, a Pillow image, an array (see `open_image`) or an opened image.
             expression: one, or several.
             threshold: a pixel belongs to the mask where its probability is above this; None takes the weights' own.
+            points: up to `MOST_POINTS` clicks (x, y), in pixels of the image, in the order in which they were made.
+            labels: of each click, 1 for what belongs to the thing, 0 for what does not; None stands for ones.
+            box: (x0, y0, x1, y1) around the thing, in pixels.
 
         Returns:
             One answer for one expression, a list for a list. Warns with `LanguageWarning` about words that the
@@ -176,13 +94,76 @@ class Segmenter:
             ImageError: if the image cannot be opened.
             ExpressionError: if an expression is blank or longer than the model reads.
             ConfigError: if the threshold is not between 0 and 1.
+            PromptError: if points or box are malformed, lie outside the image, or come with several expressions.
         """
         expressions = [expression] if isinstance(expression, str) else list(expression)
+        prompts = UserPrompts.of(points, labels, box)
+        if prompts is not None and len(expressions) > 1:
+            raise PromptError(f"points and a box with {len(expressions)} expressions: they belong to one: ask it alone")
         opened = image if isinstance(image, RasterImage) else open_image(image)
-        answers = list(self.answers([(opened, asked) for asked in expressions], threshold))
+        if prompts is not None:
+            prompts.check_inside(opened.width, opened.height)
+            check_expressions(expressions)
+            self._decision(threshold)
+            answers = [self.correct(self.see(opened, expressions[0]), points, labels, box, threshold)]
+        else:
+            answers = list(self.answers([(opened, asked) for asked in expressions], threshold))
         for note in (note for answer in answers for note in answer.warnings):
             warnings.warn(note, LanguageWarning, stacklevel=2)
         return answers[0] if isinstance(expression, str) else answers
+
+    def see(self, image: RasterImage, expression: str) -> Seen:
+        """Read and look, which is nearly all of the work, for clicks that come one after the other.
+
+        Args:
+            image: opened.
+            expression: one.
+
+        Raises:
+            ExpressionError: as in a call.
+        """
+        self.check([expression])
+        ids, words = self._bundle.tokenizer.batch([expression])
+        pixels, union_pixels = self.views(image)
+        with self._at_work(1):
+            reading = self._model.read(union_pixels[None], ids.to(self._device), words.to(self._device))
+            return Seen(image, expression, reading, self._model.look(pixels[None], reading))
+
+    def correct(
+        self,
+        seen: Seen,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        threshold: float | None = None,
+    ) -> Segmentation:
+        """As a call about what was `seen`, with all clicks so far; without points and box, the words alone count.
+
+        One click more costs one run of the decoder, undoing it or another threshold none.
+
+        Raises:
+            ConfigError, PromptError: as in a call.
+        """
+        prompts = UserPrompts.of(points, labels, box)
+        return self.answer(seen.image, seen.expression, self.decode(seen, prompts), threshold, prompts=prompts)
+
+    def decode(self, seen: Seen, prompts: UserPrompts | None) -> RS2SAM2Output:
+        """As `correct`, but the model's own numbers, of which `answer` makes an answer; they are small enough to keep.
+
+        Args:
+            seen: of `see`.
+            prompts: all points so far and the box, or None.
+
+        Returns:
+            On the CPU in float32, with a batch axis of 1.
+
+        Raises:
+            PromptError: if something lies outside the image.
+        """
+        if prompts is not None:
+            prompts.check_inside(seen.image.width, seen.image.height)
+        with self._at_work(1):
+            return _one(replay(self._model, seen, prompts), 0)
 
     def answers(
         self, questions: Sequence[tuple[RasterImage, str]], threshold: float | None = None
@@ -251,11 +232,14 @@ class Segmenter:
         """
         if answer.mask_logits is None:
             raise ConfigError("the answer was put together from parts of the image: its mask has one grid, the image's")
-        decision = self._bundle.decision
+        decision, prompts = self._bundle.decision, answer.prompts
         probability = self._probability(torch.from_numpy(answer.mask_logits)[None, None], height, width)
         p_present = float(probability.max()) if decision.presence == "mask" else answer.p_present
-        mask = cut(probability, answer.expression, decision)
-        return mask if p_present >= decision.presence_threshold else np.zeros_like(mask)
+        size = answer.mask.shape[1], answer.mask.shape[0]
+        clicked = None if prompts is None else prompts.foreground(size, (width, height))
+        mask = cut(probability, answer.expression, decision, clicked)
+        is_there = prompts is not None or p_present >= decision.presence_threshold
+        return mask if is_there else np.zeros_like(mask)
 
     def views(self, image: RasterImage) -> Views:
         """An image as the model takes it, where the model is. Threads may call it at the same time."""
@@ -281,26 +265,41 @@ class Segmenter:
     def _run(self, views: Sequence[Views], ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
         """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
         pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
-        try:
-            with torch.inference_mode():
-                output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
-        except torch.OutOfMemoryError as error:
-            raise Rs2Sam2Error(
-                f"device {str(self._device)!r} has too little memory for {len(ids)} expressions: "
-                "ask for fewer at once or use device 'cpu'"
-            ) from error
+        with self._at_work(len(ids)):
+            output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
         return (_one(output, index) for index in range(len(ids)))
 
+    @contextmanager
+    def _at_work(self, expressions: int) -> Iterator[None]:
+        """Without gradients; too little memory is an error of ours."""
+        try:
+            with torch.inference_mode():
+                yield
+        except torch.OutOfMemoryError as error:
+            raise Rs2Sam2Error(
+                f"device {str(self._device)!r} has too little memory for {expressions} expressions: "
+                "ask for fewer at once or use device 'cpu'"
+            ) from error
+
     def answer(
-        self, image: RasterImage, expression: str, output: RS2SAM2Output, threshold: float | None = None
+        self,
+        image: RasterImage,
+        expression: str,
+        output: RS2SAM2Output,
+        threshold: float | None = None,
+        *,
+        origin: tuple[int, int] = (0, 0),
+        prompts: UserPrompts | None = None,
     ) -> Segmentation:
         """What the model's numbers mean; asked again with another threshold, the model need not run again.
 
         Args:
             image: the one that was asked about.
             expression: likewise.
-            output: of `outputs`.
+            output: of `outputs` or `decode`.
             threshold: as in a call.
+            origin: where the image begins in the one that it is a part of.
+            prompts: that `decode` was given.
 
         Raises:
             ConfigError: if the threshold is not between 0 and 1.
@@ -309,10 +308,14 @@ class Segmenter:
         probability = self._probability(output.mask_logits, image.height, image.width)
         if image.valid is not None:
             probability = np.where(image.valid, probability, np.float32(0))
-        p_present = presence.p_present(output, decision.presence, float(probability.max()))
-        mask = cut(probability, expression, decision)
+        # Who clicks says that something is meant.
+        where = decision.presence if prompts is None else "mask"
+        p_present = presence.p_present(output, where, float(probability.max()))
+        size = image.width, image.height
+        mask = cut(probability, expression, decision, None if prompts is None else prompts.foreground(size, size))
         # An answer without a pixel points at nothing, whatever the object score says.
-        is_there = p_present >= decision.presence_threshold and bool(mask.any())
+        is_there = bool(mask.any()) and (prompts is not None or p_present >= decision.presence_threshold)
+        pseudo_mask = output.pseudo_mask_logits
         return Segmentation(
             expression=expression,
             mask=mask if is_there else np.zeros_like(mask),
@@ -326,6 +329,9 @@ class Segmenter:
             valid=image.valid,
             warnings=tuple(language_warnings(expression, self.provenance)),
             mask_logits=output.mask_logits[0, 0].numpy(),
+            origin=origin,
+            prompts=prompts,
+            pseudo_mask_logits=None if pseudo_mask is None else pseudo_mask[0, 0].numpy(),
         )
 
     def _decision(self, threshold: float | None) -> Decision:
@@ -343,25 +349,3 @@ def _one(output: RS2SAM2Output, index: int) -> RS2SAM2Output:
         return None if tensor is None else tensor[index : index + 1].float().cpu()
 
     return RS2SAM2Output(**{field.name: pick(getattr(output, field.name)) for field in fields(output)})  # type: ignore[arg-type]
-
-
-def _device(wanted: str | None) -> torch.device:
-    if wanted is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-        if device.type != "meta":
-            torch.zeros(1, device=device).cpu()
-            return device
-        reason = "it holds no values"
-    except Exception as error:  # each backend that is not there says so in its own way
-        reason = str(error).partition("\n")[0]
-    raise ConfigError(f"device {wanted!r} cannot be used here ({reason}): use 'cpu' or leave it out")
-
-
-def _dtype(device: torch.device, precision: Precision) -> torch.dtype:
-    if precision == "auto":
-        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32

@@ -27,8 +27,9 @@ class FourierPositions(nn.Module):
     def forward(self, unit_xy: Tensor) -> Tensor:
         """Coordinates (..., 2) as (x, y) in 0..1 -> (..., C)."""
         matrix = self.positional_encoding_gaussian_matrix
-        angles = 2 * pi * ((2 * unit_xy.to(matrix.dtype) - 1) @ matrix)
-        return torch.cat([angles.sin(), angles.cos()], dim=-1)
+        exact = torch.promote_types(matrix.dtype, torch.float32)  # in bfloat16 a pixel would be four of 1024
+        angles = 2 * pi * ((2 * unit_xy.to(exact) - 1) @ matrix.to(exact))
+        return torch.cat([angles.sin(), angles.cos()], dim=-1).to(matrix.dtype)
 
     def grid(self, height: int, width: int) -> Tensor:
         """The centres of a map's cells: (1, C, height, width)."""

@@ -36,6 +36,9 @@ def diagnose(
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the data set.")] = "val",
     rendered: Annotated[int, typer.Option(min=0, help="Held-out rendered scenes to measure on; 0 for none.")] = 300,
+    clicks: Annotated[
+        int, typer.Option(min=0, help="Correct each answer with up to so many simulated clicks, and with a box.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of every choice that is made.")] = 2026,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
     output: Annotated[
@@ -68,7 +71,7 @@ def diagnose(
 
     segmenter = Segmenter.from_pretrained(weights, device)
     record = run_record("diagnose", context.obj, seed, device)
-    measured = measure(segmenter, root, split, rendered, seed)
+    measured = measure(segmenter, root, split, rendered, seed, clicks)
     name = segmenter.weights
     report = {
         "format": FORMAT,

@@ -27,13 +27,14 @@ class RenderedSet:
     """Held-out scenes, named by their numbers; drawn anew whenever they are looked at, to spare memory.
 
     Attributes:
+        count: of scenes.
         targets: sentences with `groups` "of" ("single" or "group"), "class" and "kind".
         pairs: sentences asked where they mean one thing and where they mean nothing.
     """
 
     def __init__(self, count: int, seed: int) -> None:
         """Draw `count` scenes once and prepare what is asked about them; `seed` decides all."""
-        self._seed = seed
+        self.count, self._seed = count, seed
         self.targets: list[Target] = []
         maker = PairMaker(listed)
         with bar() as progress:

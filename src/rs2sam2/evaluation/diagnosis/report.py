@@ -11,12 +11,13 @@ from rs2sam2.data.real_scenes import scenes_by_image
 from rs2sam2.data.scene import Scene
 from rs2sam2.errors import DataError
 from rs2sam2.evaluation.diagnosis.baselines import truth_baselines
+from rs2sam2.evaluation.diagnosis.clicks import clicks_summary, correct
 from rs2sam2.evaluation.diagnosis.colour_pairs import colour_pairs
 from rs2sam2.evaluation.diagnosis.predict import Answer, Question, ask
 from rs2sam2.evaluation.diagnosis.presence import Pair, PresenceQuestion, pair_summary, presence_summary
 from rs2sam2.evaluation.diagnosis.real_set import RealSet, swapped
 from rs2sam2.evaluation.diagnosis.rendered_set import RenderedSet
-from rs2sam2.evaluation.diagnosis.scores import Case, Target, by_size, calibration, compare, mean_drop, summary
+from rs2sam2.evaluation.diagnosis.scores import Case, Target, by_size, calibration, compare, mean_gain, summary
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.segmenter import Segmenter
 
@@ -39,7 +40,9 @@ class Evaluation:
     real: RealSet | None = None
 
 
-def measure(segmenter: Segmenter, root: Path | None, split: str, rendered: int, seed: int) -> Evaluation:
+def measure(
+    segmenter: Segmenter, root: Path | None, split: str, rendered: int, seed: int, clicks: int = 0
+) -> Evaluation:
     """Measure a model.
 
     Args:
@@ -48,10 +51,11 @@ def measure(segmenter: Segmenter, root: Path | None, split: str, rendered: int, 
         split: of the data set.
         rendered: number of held-out rendered scenes; 0 for none.
         seed: of every choice: swapped sentences, pairs, rendered scenes and resampling.
+        clicks: with which a simulated user corrects each answer; 0 leaves this out.
 
     Returns:
         Sections "data", "single", "group", "swapped", "no_target", "baselines", "rendered", "presence",
-        "calibration" and "seconds", as far as there is data for them.
+        "calibration", "clicks" and "seconds", as far as there is data for them.
 
     Raises:
         DataError: if the data is missing or broken, or there is nothing to measure.
@@ -67,19 +71,29 @@ def measure(segmenter: Segmenter, root: Path | None, split: str, rendered: int, 
     calibrated: Figures = {}
     real: RealSet | None = None
     cases: list[Case] = []
+    corrected: Figures = {}
     if root is not None:
         real = RealSet(root, split)
         cases, presence["real"] = _real(real, said, seed, sections)
+        if clicks:
+            asked = {"real, single object": real.single, "real, group": real.group}
+            corrected |= _clicks(segmenter, asked, real.open, clicks, seed)
         calibrated["single"] = _calibration(cases)
         if real.absent:
             calibrated["single and no target"] = _calibration(cases, [said.to[one.question] for one in real.absent])
     if rendered:
-        drawn, presence["rendered"] = _rendered(rendered, said, seed, sections)
+        scenes = RenderedSet(rendered, seed)
+        drawn, presence["rendered"] = _rendered(scenes, said, seed, sections)
+        if clicks:
+            asked = {"rendered, single object": _of(scenes, "single"), "rendered, group": _of(scenes, "group")}
+            corrected |= _clicks(segmenter, asked, scenes.open, clicks, seed)
         calibrated["rendered"] = _calibration(drawn)
     if len(presence) > 1:
         presence["real and rendered"] = [pair for pairs in presence.values() for pair in pairs]
     sections["presence"] = {name: pair_summary(pairs, said.to, seed) for name, pairs in presence.items() if pairs}
     sections["calibration"] = calibrated
+    if corrected:
+        sections["clicks"] = corrected
     sections["seconds"] = round(perf_counter() - start, 1)
     return Evaluation(sections, cases, real)
 
@@ -135,14 +149,33 @@ def _real(real: RealSet, said: _Answers, seed: int, sections: Figures) -> tuple[
     return cases, pairs
 
 
-def _rendered(count: int, said: _Answers, seed: int, sections: Figures) -> tuple[list[Case], list[Pair]]:
+def _rendered(drawn: RenderedSet, said: _Answers, seed: int, sections: Figures) -> tuple[list[Case], list[Pair]]:
     """Fill in what rendered scenes give; return their single-object cases and their pairs."""
-    drawn = RenderedSet(count, seed)
     said.ask(drawn.targets, drawn.pairs, drawn.open, "rendered scenes")
-    cases = {of: said.cases(one for one in drawn.targets if one.groups["of"] == of) for of in ("single", "group")}
-    sections["rendered"] = {"scenes": count}
+    cases = {of: said.cases(_of(drawn, of)) for of in ("single", "group")}
+    sections["rendered"] = {"scenes": drawn.count}
     sections["rendered"] |= {of: summary(some, seed, ("class",)) for of, some in cases.items() if some}
     return cases["single"], drawn.pairs
+
+
+def _of(drawn: RenderedSet, of: str) -> list[Target]:
+    return [target for target in drawn.targets if target.groups["of"] == of]
+
+
+def _clicks(
+    segmenter: Segmenter,
+    asked: Mapping[str, Sequence[Target]],
+    open_picture: Callable[[str], RasterImage],
+    clicks: int,
+    seed: int,
+) -> Figures:
+    """What corrections by hand make of the answers, for each set that has targets; a target that vanished has none."""
+    seen = {name: [target for target in targets if any(target.mask.bits)] for name, targets in asked.items()}
+    return {
+        name: clicks_summary(correct(segmenter, targets, open_picture, clicks, f"correcting: {name}"), seed)
+        for name, targets in seen.items()
+        if targets
+    }
 
 
 def _swapped(exchanged: Sequence[tuple[Target, Question]], answers: Mapping[Question, Answer], seed: int) -> Figures:
@@ -153,7 +186,7 @@ def _swapped(exchanged: Sequence[tuple[Target, Question]], answers: Mapping[Ques
         "count": len(exchanged),
         "mean_iou_own_sentence": summary(own, seed)["mean_iou"],
         "mean_iou_swapped_sentence": summary(other, seed)["mean_iou"],
-        "drop": mean_drop(own, other, seed),
+        "drop": mean_gain(other, own, seed),
     }
 
 

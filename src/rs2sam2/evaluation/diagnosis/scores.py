@@ -82,12 +82,12 @@ def summary(cases: Sequence[Case], seed: int, groups: Sequence[str] = ()) -> Fig
     return figures
 
 
-def mean_drop(cases: Sequence[Case], others: Sequence[Case], seed: int) -> Figures:
-    """By how much mIoU falls from `cases` to `others`, which are of the same targets in the same order."""
-    drops = np.array([case.iou - other.iou for case, other in zip(cases, others, strict=True)])
-    rows = np.stack([np.ones(len(drops)), drops], axis=1)
+def mean_gain(cases: Sequence[Case], others: Sequence[Case], seed: int) -> Figures:
+    """By how much mIoU rises from `cases` to `others`, which are of the same targets in the same order."""
+    gains = np.array([other.iou - case.iou for case, other in zip(cases, others, strict=True)])
+    rows = np.stack([np.ones(len(gains)), gains], axis=1)
     (low,), (high,) = interval(rows, [case.target.unit for case in cases], _mean, seed)
-    return {"value": float(drops.mean()), "low": low, "high": high}
+    return {"value": float(gains.mean()), "low": low, "high": high}
 
 
 def by_size(cases: Sequence[Case], seed: int) -> Figures:

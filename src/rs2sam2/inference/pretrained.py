@@ -1,0 +1,122 @@
+"""Weights that are loaded for inference: where they come from, what they decide, and how they are passed on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from rs2sam2.checkpoints.convert import check_target, is_native, load_any
+from rs2sam2.checkpoints.locate import locate
+from rs2sam2.checkpoints.native import Bundle, save_decision
+from rs2sam2.config import Decision, ModelConfig
+from rs2sam2.errors import OutputError, WeightsError
+from rs2sam2.inference.device import Precision, choose_device, choose_dtype
+from rs2sam2.inference.segmentation import Weights
+
+
+class Pretrained:
+    """A model with its tokenizer, its decision and its provenance."""
+
+    def __init__(self, bundle: Bundle, source: Path | None = None) -> None:
+        """Take weights that are loaded already (`rs2sam2.checkpoints.native.load`), and the place they came from."""
+        self._bundle, self._source = bundle, source
+        self._model = bundle.model.eval()
+        parameter = next(bundle.model.parameters())
+        self._device, self._dtype = parameter.device, parameter.dtype
+        self.weights = Weights(bundle.name, bundle.sha256, bundle.license)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path = "nano",
+        device: str | None = None,
+        precision: Precision = "auto",
+        *,
+        subfolder: str | None = None,
+        revision: str | None = None,
+        refresh: bool = False,
+    ) -> Self:
+        """Load weights by name, from disk or from the Hub.
+
+        Args:
+            name_or_path: "nano", which comes with the package; weights on disk, ours or published; or `owner/name` of
+                a model on the Hub, also as `owner/name@revision:subfolder`, which is downloaded the first time.
+            device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
+            precision: "auto" is bfloat16 on GPUs that have it, float32 elsewhere.
+            subfolder: of the folder or of the model on the Hub.
+            revision: branch, tag or commit of a model on the Hub.
+            refresh: ask the Hub whether the revision is another commit by now; otherwise what was downloaded once
+                is used without a question.
+
+        Raises:
+            WeightsError: if there are no such weights, they are damaged, or the Hub does not give them.
+            ConfigError: if device or precision cannot be used here.
+        """
+        place = choose_device(device)
+        dtype = choose_dtype(place, precision)
+        source = locate(name_or_path, subfolder, revision, refresh=refresh)
+        return cls(load_any(source, place, dtype), source)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+        """Upload the weights as a folder of ours: safetensors, configuration, tokenizer, provenance and model card.
+
+        Args:
+            repo_id: `owner/name`; made if there is none yet, otherwise it gets one more commit.
+            private: whether a new repository is for its owner only.
+            token: None takes HF_TOKEN or what `hf auth login` keeps.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            OutputError: if the Hub cannot be reached or refuses, or the weights do not lie in a folder.
+        """
+        from rs2sam2.checkpoints.hub import upload
+
+        if self._source is None:
+            raise OutputError(f"{repo_id}: not uploaded; only weights loaded by from_pretrained can be")
+        return upload(self._source, repo_id, private=private, token=token)
+
+    def check_calibrated(self, folder: Path, *, overwrite: bool = False) -> None:
+        """Refuse, before the work, a folder that `save_calibrated` cannot or may not write.
+
+        Raises:
+            OutputError: if the folder holds other weights, which stay unless `overwrite`, or is none.
+            WeightsError: if these weights do not come from a folder of ours.
+        """
+        if folder.resolve() != self._folder().resolve():
+            check_target(folder, overwrite=overwrite)
+
+    def save_calibrated(self, folder: Path, decision: Decision, note: Mapping[str, Any]) -> None:
+        """Write the weights again, with another decision and what is to be known about it in `provenance.json`.
+
+        Raises:
+            OutputError: if the folder cannot be written.
+            WeightsError: if the weights do not come from a folder of ours.
+        """
+        save_decision(self._folder(), folder, decision, {"calibration": note})
+
+    def _folder(self) -> Path:
+        source = self._source
+        if source is None or not is_native(source):
+            raise WeightsError(f"{source}: no weight folder of ours: make one with rs2sam2 convert")
+        return source if source.is_dir() else source.parent
+
+    @property
+    def decision(self) -> Decision:
+        """How the model's numbers become an answer."""
+        return self._bundle.decision
+
+    @property
+    def config(self) -> ModelConfig:
+        """What the model is made of."""
+        return self._bundle.model.config
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where the weights come from: data, languages, command, versions."""
+        return self._bundle.provenance
+
+    @property
+    def has_pseudo_mask(self) -> bool:
+        """Whether the weights show what the words alone find (eq. 5)."""
+        return self._model.mask_prompt_generator is not None
