@@ -17,6 +17,7 @@ from rs2sam2.cli.demo import demo
 from rs2sam2.cli.info import info
 from rs2sam2.cli.init import init
 from rs2sam2.cli.segment import segment
+from rs2sam2.cli.serve import serve
 from rs2sam2.errors import MissingExtraError, Rs2Sam2Error
 
 USER_ERROR = 2
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(segment)
+app.command()(serve)
 app.command()(demo)
 app.command()(info)
 app.command()(convert)

@@ -117,6 +117,27 @@ def step(
     finish(context, measure(config, mixed=not float32, checkpointing=not keep, seed=seed), seed, output)
 
 
+@app.command()
+def serve(
+    context: typer.Context,
+    requests: Annotated[int, typer.Option(min=10, help="How many; 6 in 100 run the model.")] = 5000,
+    clients: Annotated[int, typer.Option(min=1, help="That ask at the same time.")] = 8,
+    mark: Annotated[int, typer.Option(min=1, help="Requests after which memory is looked at first.")] = 500,
+    seed: Seed = 1,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Requests a second, seconds and memory of `rs2sam2 serve` with nano on rendered scenes of 1024 pixels."""
+    check_output(output, overwrite=overwrite)
+    import tempfile
+
+    from rs2sam2.bench.serve import measure
+
+    with tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
+        measured = measure(Path(folder), requests, clients, mark, seed)
+    finish(context, measured, seed, output)
+
+
 def check_output(output: Path | None, *, overwrite: bool) -> None:
     """Refuse before the work what cannot be written after it.
 
