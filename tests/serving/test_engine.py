@@ -12,7 +12,7 @@ from PIL import Image
 from rs2sam2.model.rs2sam2 import RS2SAM2Output
 from rs2sam2.serving.engine import Engine, Ticket
 from rs2sam2.serving.metrics import Metrics
-from rs2sam2.serving.model import Question
+from rs2sam2.serving.model import Model, Question
 from rs2sam2.serving.picture import Picture, make_picture
 from rs2sam2.serving.refusals import Refusal
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 WAIT = 60.0
 
 
-class HeldModel:
+class HeldWeights:
     """Stands in for the weights: answers when it is let, and notes what was asked together."""
 
     def __init__(self) -> None:
@@ -46,13 +46,13 @@ def picture(tmp_path: Path) -> Picture:
 
 
 @pytest.fixture
-def model() -> HeldModel:
-    return HeldModel()
+def model() -> HeldWeights:
+    return HeldWeights()
 
 
 @pytest.fixture
-def engine(model: HeldModel):
-    engine = Engine(model, 4, Metrics())
+def engine(model: HeldWeights):
+    engine = Engine(Model(model), 4, Metrics())
     yield engine
     model.go.set()
     engine.close()
@@ -67,14 +67,14 @@ def asked(engine: Engine, picture: Picture, *texts: str, window=WHOLE) -> Ticket
     return ticket
 
 
-def occupy(engine: Engine, model: HeldModel, picture: Picture) -> Ticket:
+def occupy(engine: Engine, model: HeldWeights, picture: Picture) -> Ticket:
     """Have the model busy with something."""
     first = asked(engine, picture, "first")
     assert model.began.wait(WAIT)
     return first
 
 
-def test_what_is_about_the_same_scene_goes_together(engine: Engine, model: HeldModel, picture: Picture) -> None:
+def test_what_is_about_the_same_scene_goes_together(engine: Engine, model: HeldWeights, picture: Picture) -> None:
     first = occupy(engine, model, picture)
     tickets = [
         asked(engine, picture, "a"),
@@ -89,7 +89,7 @@ def test_what_is_about_the_same_scene_goes_together(engine: Engine, model: HeldM
     assert sorted(map(len, model.passes[2:])) == [1, 6]
 
 
-def test_a_full_queue_refuses_and_says_when_to_ask_again(engine: Engine, model: HeldModel, picture: Picture) -> None:
+def test_a_full_queue_refuses_and_says_when_to_ask_again(engine: Engine, model: HeldWeights, picture: Picture) -> None:
     occupy(engine, model, picture)
     waiting = [asked(engine, picture, str(number)) for number in range(4)]
     with pytest.raises(Refusal) as caught:
@@ -100,7 +100,7 @@ def test_a_full_queue_refuses_and_says_when_to_ask_again(engine: Engine, model: 
     asked(engine, picture, "there is room again")
 
 
-def test_who_has_left_costs_nothing(engine: Engine, model: HeldModel, picture: Picture) -> None:
+def test_who_has_left_costs_nothing(engine: Engine, model: HeldWeights, picture: Picture) -> None:
     occupy(engine, model, picture)
     left, stays = asked(engine, picture, "left"), asked(engine, picture, "stays")
     engine.abandon(left)
@@ -111,7 +111,7 @@ def test_who_has_left_costs_nothing(engine: Engine, model: HeldModel, picture: P
         left.answered.result(0)
 
 
-def test_a_failure_is_its_own_requests_alone(engine: Engine, model: HeldModel, picture: Picture) -> None:
+def test_a_failure_is_its_own_requests_alone(engine: Engine, model: HeldWeights, picture: Picture) -> None:
     first = occupy(engine, model, picture)
     broken = asked(engine, picture, "broken")
     fine = asked(engine, picture, "fine", window=(0, 0, 30, 30))
@@ -121,8 +121,8 @@ def test_a_failure_is_its_own_requests_alone(engine: Engine, model: HeldModel, p
     assert first.answered.result(WAIT) and fine.answered.result(WAIT)
 
 
-def test_a_closed_engine_has_answered_and_takes_nothing_more(model: HeldModel, picture: Picture) -> None:
-    engine = Engine(model, 4, Metrics())
+def test_a_closed_engine_has_answered_and_takes_nothing_more(model: HeldWeights, picture: Picture) -> None:
+    engine = Engine(Model(model), 4, Metrics())
     first = occupy(engine, model, picture)
     waiting = asked(engine, picture, "waits")
     model.go.set()

@@ -147,13 +147,52 @@ def test_several_expressions_and_nothing_there(client: Client, ids: dict[str, st
     assert not absent["present"] and absent["message"] == "nothing here matches" and absent["area_px"] == 0
 
 
+def test_clicks_correct_the_mask(client: Client, ids: dict[str, str], rasters: Path, nano: Segmenter) -> None:
+    x0, y0 = 16, 8
+    whole = open_image(rasters / "town.tif")
+    scene = RasterImage(whole.pixels[y0:, x0:].copy())
+    clicks: list[tuple[float, float]] = []
+    for click in ((60.5, 80.0), (200.0, 150.5), (30.0, 200.0)):
+        clicks.append(click)
+        labels = [1, 1, 0][: len(clicks)]
+        direct = nano(scene, WORDS, points=[(x - x0, y - y0) for x, y in clicks], labels=labels)
+        reply = client.segment(
+            ids["town.tif"], WORDS, points=clicks, labels=labels, scene=[x0, y0, 256, 256], include=["rle"]
+        )
+        assert np.array_equal(mask_of(reply["answers"][0]), direct.mask)
+        assert reply["points"] == [list(one) for one in clicks] and reply["labels"] == labels
+        assert reply["answers"][0]["present"] == direct.present
+    plain = nano(scene, WORDS)
+    assert not np.array_equal(direct.mask, plain.mask), "the clicks made no difference"
+    again = client.result(reply["id"], threshold=0.2, include="rle")
+    cut = nano(scene, WORDS, 0.2, points=[(x - x0, y - y0) for x, y in clicks], labels=labels)
+    assert np.array_equal(mask_of(again["answers"][0]), cut.mask)
+
+
+def test_a_box_by_pixels_or_by_longitude_and_latitude(
+    client: Client, ids: dict[str, str], rasters: Path, nano: Segmenter
+) -> None:
+    box = [40.0, 60.0, 130.0, 150.0]
+    direct = nano(str(rasters / "town.tif"), WORDS, box=box)
+    reply = client.segment(ids["town.tif"], WORDS, box=box, include=["rle"])
+    assert np.array_equal(mask_of(reply["answers"][0]), direct.mask) and reply["box"] == box
+    assert reply["command"].endswith("--box 40,60,130,150 -o mask.tif -o polygons.gpkg")
+    click = client.segment(ids["town.tif"], WORDS, scene=[100, 90, 140, 140])["corners"][0]
+    by_degrees = client.segment(ids["town.tif"], WORDS, points=[click], labels=[0], coordinates="lonlat")
+    assert by_degrees["points"][0] == pytest.approx([100, 90], abs=0.01)
+    beyond = client.segment(ids["town.tif"], WORDS, box=[-50, 60, 130, 900])
+    assert beyond["box"] == [0, 60, 130, 256]
+    with pytest.raises(ServiceError, match="outside the image"):
+        client.segment(ids["town.tif"], WORDS, points=[[300, 10]], labels=[1])
+
+
 def test_the_command_gives_the_same_answer(client: Client, rasters: Path, tmp_path: Path, ids: dict[str, str]) -> None:
     import shlex
     import subprocess
     import sys
 
     words = "the largest building; it's $(here) 'now'"
-    reply = client.segment(ids["town.tif"], words, threshold=0.2)
+    reply = client.segment(ids["town.tif"], words, threshold=0.2, points=[[100.5, 90]], labels=[1])
     program, *arguments = shlex.split(reply["command"])
     assert program == "rs2sam2"
     subprocess.run([sys.executable, "-m", "rs2sam2", *arguments], cwd=_named_so(rasters, tmp_path), check=True)

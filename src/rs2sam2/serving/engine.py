@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 
 from rs2sam2.inference.images import RasterImage
-from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+from rs2sam2.inference.segmenter import LARGEST_BATCH
 from rs2sam2.serving.metrics import Metrics
-from rs2sam2.serving.model import Look, Question, look
+from rs2sam2.serving.model import Look, Model, Question
 from rs2sam2.serving.picture import Picture
 from rs2sam2.serving.places import Window
 from rs2sam2.serving.refusals import Refusal
@@ -44,9 +44,9 @@ class Ticket:
 class Engine:
     """Answers tickets in the order in which they come, those about the same scene together."""
 
-    def __init__(self, segmenter: Segmenter, most_waiting: int, metrics: Metrics) -> None:
+    def __init__(self, model: Model, most_waiting: int, metrics: Metrics) -> None:
         """Start the thread."""
-        self._segmenter, self._most, self._metrics = segmenter, most_waiting, metrics
+        self._model, self._most, self._metrics = model, most_waiting, metrics
         self._waiting: deque[Ticket] = deque()
         self._changed = Condition()
         self._closed = False
@@ -112,7 +112,7 @@ class Engine:
     def _answer(self, tickets: list[Ticket]) -> None:
         began = time.perf_counter()
         try:
-            looks = look(self._segmenter, self._scene(tickets[0]), [ticket.question for ticket in tickets])
+            looks = self._model.look(self._scene(tickets[0]), [ticket.question for ticket in tickets])
         except BaseException as error:
             for ticket in tickets:
                 ticket.answered.set_exception(error)
@@ -129,6 +129,6 @@ class Engine:
         if ticket.scene not in self._scenes:
             self._scenes[ticket.scene] = ticket.picture.read(ticket.window)
             if len(self._scenes) > _SCENES:
-                self._scenes.popitem(last=False)
+                self._model.forget(self._scenes.popitem(last=False)[1])
         self._scenes.move_to_end(ticket.scene)
         return self._scenes[ticket.scene]

@@ -34,9 +34,10 @@ async def start(service: Running, asked: JobRequest, response: Response) -> JobR
     """Look for expressions in a whole raster: it takes a while."""
     item = await service.work(service.library.find, asked.image)
     picture = await prepared(service, item, service.settings.limits.request_seconds)
-    await service.work(check, service.segmenter, Question(tuple(asked.expressions)))
     window = scene_window(picture, asked.scene, asked.coordinates)
-    order = Order(picture, window, tuple(asked.expressions), asked.threshold, options(asked))
+    question = Question(tuple(asked.expressions))
+    await service.work(check, service.segmenter, question, picture.width, picture.height)
+    order = Order(picture, window, question.expressions, asked.threshold, options(asked))
     job = service.jobs.add(item, order)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job_reply(job)
@@ -123,7 +124,7 @@ def job_reply(job: Job) -> JobReply:
         answers=list(job.answers) if done else [],
         files=_files(job) if done else [],
         tiles=tile_sets(order.picture, f"{base}/tiles", "?answer={answer}&colour={rrggbb}") if done else None,
-        command=command(job.item.name, order.picture, order.window, order.expressions, wishes),
+        command=command(job.item.name, order.picture, order.window, Question(order.expressions), wishes),
     )
 
 

@@ -104,7 +104,7 @@ async def about(service: Running) -> dict[str, Any]:
             "points": limits.points,
             "request_seconds": limits.request_seconds,
         },
-        "capabilities": {"prompts": True, "pseudo_mask": segmenter.config.mask_prompt != "none", "raster_jobs": True},
+        "capabilities": {"prompts": True, "pseudo_mask": segmenter.has_pseudo_mask, "raster_jobs": True},
         "basemap": None if service.settings.basemap is None else {"url": service.settings.basemap, "attribution": None},
     }
 

@@ -5,7 +5,7 @@ A result's id is a checksum of the question: the same one asked again finds its 
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from threading import Lock
 
@@ -56,8 +56,10 @@ class Result:
         image = self.picture.read(self.window)
         asked = zip(self.question.expressions, self.looks, strict=True)
         origin = self.window[:2]
-        found = (segmenter.answer(image, text, look, threshold) for text, look in asked)
-        return image, [replace(answer, origin=origin) for answer in found]
+        prompts = self.question.prompts
+        return image, [
+            segmenter.answer(image, text, look, threshold, origin=origin, prompts=prompts) for text, look in asked
+        ]
 
 
 def result_id(item: Item, window: Window, question: Question) -> str:

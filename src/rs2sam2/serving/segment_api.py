@@ -9,13 +9,14 @@ from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from rs2sam2.inference.user_prompts import UserPrompts
 from rs2sam2.serving.engine import Ticket
 from rs2sam2.serving.exports import FILES, MEDIA_TYPES, attachment, export, grey_png
 from rs2sam2.serving.images_api import REFUSALS, keep_upload, prepared
 from rs2sam2.serving.library import Item
-from rs2sam2.serving.model import Question, check, pseudo_mask
+from rs2sam2.serving.model import Question, check
 from rs2sam2.serving.picture import Picture
-from rs2sam2.serving.places import box_in_pixels, in_pixels, scene_window
+from rs2sam2.serving.places import Window, box_in_pixels, in_pixels, scene_window
 from rs2sam2.serving.refusals import Refusal
 from rs2sam2.serving.replies import options, result_reply
 from rs2sam2.serving.results import Result, result_id
@@ -158,12 +159,12 @@ async def _result(service: Service, asked: UploadedRequest, item: Item, picture:
             f"a scene of {pixels / 1e6:.1f} megapixels, for each of {len(asked.expressions)} expressions, is more than "
             f"the limit of {most / 1e6:.0f}: choose a smaller scene, fewer expressions, or a job (POST /v1/jobs)",
         )
-    question = _question(asked, picture, window[0], window[1])
+    question = _question(asked, picture, window)
     identifier = result_id(item, window, question)
     if (kept := service.results.get(identifier)) is not None:
         service.metrics.cached.inc()
         return kept, True
-    await service.work(check, service.segmenter, question)
+    await service.work(check, service.segmenter, question, window[2] - window[0], window[3] - window[1])
     ticket = Ticket(picture, window, question)
     service.engine.submit(ticket)
     try:
@@ -176,23 +177,24 @@ async def _result(service: Service, asked: UploadedRequest, item: Item, picture:
     return result, False
 
 
-def _question(asked: UploadedRequest, picture: Picture, x0: int, y0: int) -> Question:
+def _question(asked: UploadedRequest, picture: Picture, window: Window) -> Question:
+    x0, y0, x1, y1 = window
     points = in_pixels(picture, asked.points, asked.coordinates) - (x0, y0)
     box = None
     if asked.box is not None:
         left, upper, right, lower = box_in_pixels(picture, asked.box, asked.coordinates)
-        box = left - x0, upper - y0, right - x0, lower - y0
-    return Question(tuple(asked.expressions), tuple((float(x), float(y)) for x, y in points), tuple(asked.labels), box)
+        # A hand that draws reaches beyond the edge; what is left of the box is what was meant.
+        box = max(left, x0) - x0, max(upper, y0) - y0, min(right, x1) - x0, min(lower, y1) - y0
+    return Question(tuple(asked.expressions), UserPrompts.of(points, asked.labels, box))
 
 
 def _content(service: Service, result: Result, file: str, wishes: Polygons, answer: int) -> bytes:
-    x0, y0, x1, y1 = result.window
+    image, answers = result.answers(service.segmenter, wishes.threshold)
     if file == "pseudo_mask.png":
-        found = pseudo_mask(result.looks[answer], y1 - y0, x1 - x0)
+        found = answers[answer].pseudo_mask
         if found is None:
             raise Refusal(404, "these weights have no mask prompt generator: there is no pseudo-mask")
         return grey_png(found)
-    image, answers = result.answers(service.segmenter, wishes.threshold)
     if file == "probability.png":
         return grey_png(answers[answer].probability)
     return export(file, image, answers, options(wishes))

@@ -19,6 +19,7 @@ from rs2sam2.serving.engine import Engine
 from rs2sam2.serving.jobs import Jobs
 from rs2sam2.serving.library import Library
 from rs2sam2.serving.metrics import Metrics
+from rs2sam2.serving.model import Model
 from rs2sam2.serving.refusals import Refusal
 from rs2sam2.serving.results import Results
 from rs2sam2.serving.settings import Settings
@@ -43,7 +44,7 @@ class Service:
         self.metrics = Metrics()
         self.library = Library(settings, workspace)
         self.results = Results(settings.limits.results)
-        self.engine = Engine(segmenter, settings.limits.waiting, self.metrics)
+        self.engine = Engine(Model(segmenter), settings.limits.waiting, self.metrics)
         self.jobs = Jobs(segmenter, workspace, settings.limits)
         self.corrections = Corrections(settings.keep or workspace / "corrections")
         self.stopping = False
