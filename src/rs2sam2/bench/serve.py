@@ -280,7 +280,7 @@ def _resident(process: "subprocess.Popen[str]") -> int:
 
 def _write(path: Path, pixels: "np.ndarray[Any, np.dtype[np.uint8]]") -> None:
     import rasterio
-    from affine import Affine
+    from rasterio.transform import Affine
 
     height, width = pixels.shape[:2]
     place = {"crs": "EPSG:32636", "transform": Affine(0.5, 0, 452_000, 0, -0.5, 36_000)}

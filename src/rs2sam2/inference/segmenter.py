@@ -6,7 +6,7 @@ Shapes: B expressions, H, W height and width of the user's image in pixels, S si
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TypeAlias, overload
 
 import numpy as np
@@ -163,7 +163,7 @@ class Segmenter(Pretrained):
         if prompts is not None:
             prompts.check_inside(seen.image.width, seen.image.height)
         with self._at_work(1):
-            return _one(replay(self._model, seen, prompts), 0)
+            return replay(self._model, seen, prompts).one(0)
 
     def answers(
         self, questions: Sequence[tuple[RasterImage, str]], threshold: float | None = None
@@ -267,7 +267,7 @@ class Segmenter(Pretrained):
         pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
         with self._at_work(len(ids)):
             output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
-        return (_one(output, index) for index in range(len(ids)))
+        return (output.one(index) for index in range(len(ids)))
 
     @contextmanager
     def _at_work(self, expressions: int) -> Iterator[None]:
@@ -342,10 +342,3 @@ class Segmenter(Pretrained):
         """(height, width) of logits (1, 1, h, w)."""
         logits = to_image_grid(mask_logits, height, width)[0, 0]
         return mask_probability(logits, self._model.config).numpy().astype(np.float32, copy=False)
-
-
-def _one(output: RS2SAM2Output, index: int) -> RS2SAM2Output:
-    def pick(tensor: Tensor | None) -> Tensor | None:
-        return None if tensor is None else tensor[index : index + 1].float().cpu()
-
-    return RS2SAM2Output(**{field.name: pick(getattr(output, field.name)) for field in fields(output)})  # type: ignore[arg-type]

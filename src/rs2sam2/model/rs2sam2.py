@@ -1,7 +1,7 @@
 """Figure 2 of the paper: the union encoder, the text-guided trunk, the prompts and the mask decoder."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import torch
@@ -78,6 +78,14 @@ class RS2SAM2Output:
     object_score_logits: Tensor
     early_presence_logits: Tensor | None
     text_weight: Tensor
+
+    def one(self, index: int) -> "RS2SAM2Output":
+        """That of one question alone, on the CPU in float32, with a batch axis of 1."""
+
+        def pick(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[index : index + 1].float().cpu()
+
+        return RS2SAM2Output(**{field.name: pick(getattr(self, field.name)) for field in fields(self)})  # type: ignore[arg-type]
 
 
 class RS2SAM2(nn.Module):
