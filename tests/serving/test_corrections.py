@@ -64,6 +64,7 @@ def _size(sample) -> int:
         return image.width
 
 
+@pytest.mark.slow
 def test_they_stay_when_the_server_has_ended(keeping: Server, rasters: Path, tmp_path: Path) -> None:
     client = Client(keeping.url)
     image = next(image["id"] for image in client.images() if image["name"].endswith("plain.png"))

@@ -4,25 +4,21 @@ import http.client
 import itertools
 import json
 import os
-import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
+from rs2sam2.bench.serve_server import WAIT, resident, running, write_geotiff
+from rs2sam2.bench.serve_tiles import measure_tiles, mercator_numbers
 from rs2sam2.data.synthetic import render_scene
-from rs2sam2.errors import Rs2Sam2Error
 
 FORMAT = "rs2sam2.bench-serve/1"
 SIDE = 1024
@@ -30,7 +26,7 @@ SHARES = {"model": 0.06, "tile": 0.5, "cached": 0.2, "small": 0.14, "refused": 0
 """Of the requests: runs of the model, map tiles, questions asked before, other thresholds and lists, bad requests."""
 
 _SCENES = 3
-_WAIT = 300.0
+_TILES = 200
 _WORDS = (
     ("large", "small", "blue-roofed", "white", "grey", "red"),
     ("building", "ship", "aircraft", "car park", "tennis court", "swimming pool", "tank"),
@@ -65,7 +61,7 @@ class Made:
     status: int | None
 
 
-def measure(folder: Path, requests: int, clients: int, mark: int, seed: int) -> dict[str, Any]:
+def measure(folder: Path, requests: int, clients: int, mark: int, side: int, seed: int) -> dict[str, Any]:
     """Start a server on rendered scenes, ask it, and look at its memory.
 
     Args:
@@ -73,13 +69,14 @@ def measure(folder: Path, requests: int, clients: int, mark: int, seed: int) -> 
         requests: how many, by `SHARES`, in random order.
         clients: that ask at the same time.
         mark: requests after which memory is looked at for the first time.
+        side: of a large raster whose tiles are timed, in pixels.
         seed: of scenes, words and order.
 
     Returns:
         "format", "requests", "clients", "cores", "seconds", "per_second", "lost" (without an answer, or failures of the
         server), for each "kind" its "count", "p50" and "p99" in seconds and "statuses", "memory_bytes" (resident) at
         the "mark" and at the "end", and for a "burst" of four times as many model runs as may wait its "answered",
-        "refused" and "lost".
+        "refused" and "lost"; "large", see `measure_tiles`.
 
     Raises:
         Rs2Sam2Error: the server does not start.
@@ -88,17 +85,17 @@ def measure(folder: Path, requests: int, clients: int, mark: int, seed: int) -> 
     rasters = folder / "rasters"
     rasters.mkdir()
     for number in range(_SCENES):
-        _write(rasters / f"scene{number}.tif", np.asarray(render_scene(rng, SIDE).image))
+        write_geotiff(rasters / f"scene{number}.tif", np.asarray(render_scene(rng, SIDE).image))
     waiting = 2 * clients
-    with _server(rasters, folder / "cache", waiting) as (host, process):
+    with running(rasters, folder / "cache", waiting) as (host, process):
         calls = _calls(host, requests, rng)
         _ask(host, calls[:clients], clients)  # so that nothing is made for the first time below
         began = time.perf_counter()
         made = _ask(host, calls[:mark], clients)
-        at_mark = _resident(process)
+        at_mark = resident(process)
         made += _ask(host, calls[mark:], clients)
         seconds = time.perf_counter() - began
-        at_end = _resident(process)
+        at_end = resident(process)
         burst = _ask(host, [next(_model_calls(host, rng, "burst")) for _ in range(4 * waiting)], 4 * waiting)
     return {
         "format": FORMAT,
@@ -118,26 +115,8 @@ def measure(folder: Path, requests: int, clients: int, mark: int, seed: int) -> 
             "refused": sum(one.status == 429 for one in burst),
             "lost": _lost(burst),
         },
+        "large": measure_tiles(folder, side, _TILES, seed),
     }
-
-
-@contextmanager
-def _server(rasters: Path, cache: Path, waiting: int) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    command = [sys.executable, "-m", "rs2sam2", "serve", str(rasters), "--port", "0", "--cache", str(cache)]
-    command += ["--waiting", str(waiting), "--seconds", str(_WAIT)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        line = process.stdout.readline() if process.stdout is not None else ""
-        if "http://" not in line:
-            raise Rs2Sam2Error("the server did not start: try rs2sam2 serve by itself")
-        yield urlsplit(line.split()[-1]).netloc, process
-        process.send_signal(signal.SIGTERM)
-        process.wait(_WAIT)
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def _calls(host: str, requests: int, rng: np.random.Generator) -> list[Call]:
@@ -182,8 +161,7 @@ def _tile_calls(host: str, rng: np.random.Generator) -> Iterator[Call]:
             x, y = (int(first + rng.integers(max(1, 2 ** (z - 2)))) for _ in range(2))
         else:
             longitude, latitude = rng.uniform(west, east), np.radians(rng.uniform(south, north))
-            x = int((longitude + 180) / 360 * 2**z)
-            y = int((1 - np.arcsinh(np.tan(latitude)) / np.pi) / 2 * 2**z)
+            x, y = mercator_numbers(longitude, float(latitude), z)
         yield Call("tile", "GET", address.format(z=z, x=x, y=y))
 
 
@@ -214,7 +192,7 @@ def _json(host: str, path: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def _exchange(host: str, call: Call, connection: http.client.HTTPConnection | None = None) -> tuple[int, bytes]:
-    own = connection or http.client.HTTPConnection(host, timeout=_WAIT)
+    own = connection or http.client.HTTPConnection(host, timeout=WAIT)
     try:
         own.request(call.method, call.path, call.body, {"Content-Type": "application/json"} if call.body else {})
         response = own.getresponse()
@@ -232,7 +210,7 @@ def _ask(host: str, calls: Sequence[Call], clients: int) -> list[Made]:
     made: list[Made] = []
 
     def client() -> None:
-        connection = http.client.HTTPConnection(host, timeout=_WAIT)
+        connection = http.client.HTTPConnection(host, timeout=WAIT)
         while True:
             try:
                 call = waiting.get_nowait()
@@ -270,19 +248,3 @@ def _summary(made: Sequence[Made]) -> dict[str, Any]:
 
 def _lost(made: Sequence[Made]) -> int:
     return sum(one.status is None or one.status >= 500 for one in made)
-
-
-def _resident(process: "subprocess.Popen[str]") -> int:
-    """Bytes of the server's process, by Linux's own count."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return 1024 * int(status.partition("VmRSS:")[2].split()[0])
-
-
-def _write(path: Path, pixels: "np.ndarray[Any, np.dtype[np.uint8]]") -> None:
-    import rasterio
-    from rasterio.transform import Affine
-
-    height, width = pixels.shape[:2]
-    place = {"crs": "EPSG:32636", "transform": Affine(0.5, 0, 452_000, 0, -0.5, 36_000)}
-    with rasterio.open(path, "w", driver="GTiff", width=width, height=height, count=3, dtype="uint8", **place) as file:
-        file.write(np.moveaxis(pixels, -1, 0))

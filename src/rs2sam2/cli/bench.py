@@ -123,6 +123,7 @@ def serve(
     requests: Annotated[int, typer.Option(min=10, help="How many; 6 in 100 run the model.")] = 5000,
     clients: Annotated[int, typer.Option(min=1, help="That ask at the same time.")] = 8,
     mark: Annotated[int, typer.Option(min=1, help="Requests after which memory is looked at first.")] = 500,
+    side: Annotated[int, typer.Option(min=1000, help="Of a large raster whose tiles are timed, in pixels.")] = 20_000,
     seed: Seed = 1,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -134,7 +135,7 @@ def serve(
     from rs2sam2.bench.serve import measure
 
     with tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
-        measured = measure(Path(folder), requests, clients, mark, seed)
+        measured = measure(Path(folder), requests, clients, mark, side, seed)
     finish(context, measured, seed, output)
 
 

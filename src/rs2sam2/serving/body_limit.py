@@ -29,13 +29,13 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = self._limit(headers.get("content-type", ""))
+        limit, seconds = self._limit(headers.get("content-type", ""))
         announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > limit:
             await _drain(receive)
             await refused(413, _too_long(limit).detail, {"Connection": "close"})(scope, receive, send)
             return
-        deadline = time.monotonic() + self._limits.request_seconds
+        deadline = time.monotonic() + seconds
         received, complete = 0, False
 
         async def counted() -> Message:
@@ -54,9 +54,11 @@ class BodyLimit:
 
         await self._app(scope, counted, send)
 
-    def _limit(self, content_type: str) -> int:
-        multipart = content_type.lower().startswith("multipart/")
-        return self._limits.upload_bytes + _ROOM if multipart else self._limits.body_bytes
+    def _limit(self, content_type: str) -> tuple[int, float]:
+        """Bytes and seconds."""
+        if content_type.lower().startswith("multipart/"):
+            return self._limits.upload_bytes + _ROOM, self._limits.upload_seconds
+        return self._limits.body_bytes, self._limits.request_seconds
 
 
 async def _drain(receive: Receive) -> None:

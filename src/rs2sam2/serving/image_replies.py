@@ -7,11 +7,8 @@ from rs2sam2.serving.tiles import LOWEST_ZOOM, pixel_zoom
 
 
 def image_reply(library: Library, item: Item) -> ImageReply:
-    """What is known of an image at this time."""
+    """What is known of an image at this time; nothing is opened for it."""
     state, preparation = library.state(item)
-    if state == "ready" and preparation is None:  # made by an earlier run of the server
-        preparation = library.prepare(item)
-        state, preparation = library.state(item)
     failure = preparation.future.exception() if preparation is not None and state == "failed" else None
     reply = ImageReply(
         id=item.id,

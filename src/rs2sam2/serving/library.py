@@ -1,5 +1,6 @@
 """All images that requests may name, and the pictures that are made of them."""
 
+import logging
 import os
 from collections import OrderedDict
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -18,6 +19,8 @@ from rs2sam2.serving.settings import Settings
 from rs2sam2.serving.uploads import Upload, Uploads
 
 State = Literal["new", "preparing", "ready", "failed"]
+
+_log = logging.getLogger("rs2sam2.serving")
 
 _FORMAT = "1"
 """Of the pictures in the cache; another one makes them anew."""
@@ -101,7 +104,7 @@ class Library:
         with self._lock:
             found = self._preparations.get(item.target)
         if found is None:
-            return ("ready" if item.target.is_file() else "new"), None
+            return "new", None
         if not found.future.done():
             return "preparing", found
         return ("failed" if found.future.exception() else "ready"), found
@@ -154,11 +157,12 @@ class Library:
             make_picture(source, kind, item.name, item.target, tick)
         except Rs2Sam2Error as error:
             preparation.future.set_exception(error)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
+        except Refusal as refusal:
+            preparation.future.set_exception(ImageError(f"{item.name}: {refusal.detail}"))
+        except BaseException as error:  # whatever a stranger's file brings about: what it says is for the log alone
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            _log.warning("%s: not prepared", item.name, exc_info=error)
             preparation.future.set_exception(ImageError(f"{item.name}: cannot be prepared ({reason})"))
-        except BaseException as error:
-            preparation.future.set_exception(error)
         else:
             if not self._load(item, preparation):
                 preparation.future.set_exception(ImageError(f"{item.name}: it went away meanwhile: choose it again"))

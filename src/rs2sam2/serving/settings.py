@@ -29,6 +29,7 @@ class Limits:
         kept_jobs: finished ones whose files are kept.
         results: answers that are kept for exports and for other thresholds.
         request_seconds: from a request's first byte to its answer.
+        upload_seconds: that an upload may take to come.
     """
 
     upload_bytes: int = 256 * MEGABYTE
@@ -45,6 +46,7 @@ class Limits:
     kept_jobs: int = 16
     results: int = 500
     request_seconds: float = 60.0
+    upload_seconds: float = 600.0
 
 
 @dataclass(frozen=True)
