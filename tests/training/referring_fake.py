@@ -64,6 +64,8 @@ def small_recipes(folder: Path, train: int = 4) -> Callable[..., Path]:
         for callback in recipe["trainer"]["callbacks"]:
             if "dirpath" in callback.get("init_args", {}):
                 callback["init_args"]["dirpath"] = place
+        if "export" in recipe:
+            recipe["export"] = f"{place}/weights"
         recipe["model"]["init_from"] = str(weights)
         recipe["data"] |= {"dataset": "refsegrs", "root": str(data), "workers": 0}
         path = folder / f"{run}.yaml"

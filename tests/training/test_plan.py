@@ -9,13 +9,11 @@ import torch
 import yaml
 from tests.training.referring_fake import write_refsegrs, write_weights
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import apply_activation_checkpointing
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.errors import ConfigError
 from rs2sam2.model.rs2sam2 import RS2SAM2
-from rs2sam2.model.text_guided_hiera import Block
-from rs2sam2.model.union_encoder import EncoderLayer
+from rs2sam2.training.activations import compute_blocks_again
 from rs2sam2.training.cli import main
 from rs2sam2.training.plan import plan
 from rs2sam2.training.plan_page import page
@@ -79,7 +77,7 @@ def test_activations_are_those_of_a_real_pass(cost):
 def test_what_blocks_keep_is_not_kept_when_it_is_computed_again(cost):
     model = RS2SAM2(tiny_config()).train()
     model.trunk.patch_embed.requires_grad_(False)
-    apply_activation_checkpointing(model, check_fn=lambda part: isinstance(part, Block | EncoderLayer))
+    compute_blocks_again(model)
     outside = kept_for_the_way_back(model, loss_of(model, tiny_inputs(model.config, 2, 6)))
     assert outside < cost.checkpointed < cost.activations
 

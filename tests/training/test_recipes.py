@@ -65,7 +65,7 @@ def test_recipe_opens_with_its_command_and_the_paper_s_score(name):
             assert f"{row['percent'][figure]:.2f}" in opening
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "own"])
 def test_recipe_parses(name, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["fit", "--config", str(CONFIGS / f"{name}.yaml"), "--print_config"])
@@ -120,6 +120,23 @@ def test_what_this_machine_lacks_is_said_in_one_line(small, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+def test_one_s_own_recipe_ends_early_and_writes_weights(small, tmp_path, capsys):
+    path = small("run", "own", max_epochs=9)
+    recipe = yaml.safe_load(path.read_text())
+    (early,) = [one for one in recipe["trainer"]["callbacks"] if one["class_path"].endswith("EarlyStopping")]
+    early["init_args"] |= {"patience": 1, "min_delta": 2.0}  # no IoU gets better by so much
+    path.write_text(yaml.safe_dump(recipe))
+    assert main(["fit", "--config", str(path), "--data.batch_size", "4"]) == 0
+    assert f"wrote {tmp_path / 'run' / 'weights'}" in capsys.readouterr().out
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"] == 2
+    best = torch.load(tmp_path / "run" / "best.ckpt", weights_only=True)["state_dict"]
+    bundle = native.load(tmp_path / "run" / "weights")
+    assert all(torch.equal(tensor, best[f"model.{name}"]) for name, tensor in bundle.model.state_dict().items())
+    assert bundle.provenance["recipe"]["data"]["batch_size"] == 4, "what was said on the command line"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("stop", ["after an epoch", "within an epoch"])
 def test_a_resumed_run_ends_as_an_undisturbed_one(small, tmp_path, stop):
     main(["fit", "--config", str(small("whole"))])
@@ -139,23 +156,65 @@ def test_a_resumed_run_ends_as_an_undisturbed_one(small, tmp_path, stop):
         assert torch.equal(resumed["state_dict"][name], tensor), name
 
 
-@pytest.mark.slow
-def test_two_processes_equal_one_with_twice_the_batch(small, tmp_path):
-    ends = {}
-    for run, processes in (("one", 1), ("two", 2)):
-        path = small(run, devices=processes, precision="64-true", max_epochs=1, max_steps=1)
+FSDP2 = {
+    "class_path": "lightning.pytorch.strategies.ModelParallelStrategy",
+    "init_args": {"data_parallel_size": 2, "tensor_parallel_size": 1, "save_distributed_checkpoint": False},
+}
+
+
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "rs2sam2")
+
+
+@pytest.fixture
+def trained(small, tmp_path):
+    """Trains by the command, since Lightning starts the second process with the same one; gives the last checkpoint."""
+
+    def train(run, processes=1, strategy="auto", again=(), starter=(), **trainer):
+        path = small(run, devices=processes, strategy=strategy, **{"max_steps": 1} | trainer)
         recipe = yaml.safe_load(path.read_text())
-        if processes == 2:
-            recipe["trainer"]["strategy"] = "ddp"
         recipe["data"]["batch_size"] = 2 // processes
         recipe["trainer"]["callbacks"][-1]["init_args"] |= {"every_n_train_steps": 1}
         path.write_text(yaml.safe_dump(recipe))
-        # As a command: Lightning starts the second process with the same one.
-        command = [Path(sys.executable).parent / "rs2sam2", "train", "fit", "--config", path]
+        starter = starter or (Path(sys.executable).parent / "rs2sam2",)
+        command = [*starter, "train", "fit", "--config", path, *again]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr[-2000:]
-        ends[run] = torch.load(tmp_path / run / "last.ckpt", weights_only=True)
-    states = [end["optimizer_states"][0]["state"] for end in ends.values()]
-    assert states[0].keys() == states[1].keys() and len(states[0]) > 100
-    for place, one in states[0].items():  # a tenth of the gradient, after a single step
-        torch.testing.assert_close(states[1][place]["exp_avg"], one["exp_avg"], rtol=1e-4, atol=1e-8)
+        return torch.load(tmp_path / run / "last.ckpt", weights_only=True)
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("strategy", "precision", "rounding", "starter"),
+    [("ddp", "64-true", 1e-8, ()), ("ddp", "64-true", 1e-8, TORCHRUN), (FSDP2, "32-true", 1e-6, ())],
+    ids=["ddp", "torchrun", "fsdp2"],
+)
+def test_two_processes_equal_one_with_twice_the_batch(trained, strategy, precision, rounding, starter):
+    ends = [trained("one", precision=precision), trained("two", 2, strategy, starter=starter, precision=precision)]
+    moments = [averages(end["optimizer_states"][0]) for end in ends]
+    assert len(moments[0]) == len(moments[1]) > 100
+    for one, other in zip(*moments, strict=True):  # a tenth of the gradient, after a single step
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=rounding)
+
+
+def averages(optimizer):
+    """AdamW's first averages in the order of its groups; FSDP2 numbers parameters otherwise."""
+    order = [number for group in optimizer["param_groups"] for number in group["params"]]
+    return [optimizer["state"][number]["exp_avg"] for number in order]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_model_that_is_spread_out_goes_on_and_gives_weights(trained, small, tmp_path):
+    whole = trained("whole", 2, FSDP2, max_steps=4)
+    trained("halved", 2, FSDP2, max_steps=2)
+    again = trained("halved", 2, FSDP2, again=("--ckpt_path", "last"), max_steps=4)
+    assert whole["global_step"] == again["global_step"] == 4
+    for name, tensor in whole["state_dict"].items():
+        assert torch.equal(again["state_dict"][name], tensor), name
+    main(["export", "--config", str(small("halved")), "-o", str(tmp_path / "weights")])
+    bundle = native.load(tmp_path / "weights")
+    for name, tensor in bundle.model.state_dict().items():
+        assert torch.equal(tensor, whole["state_dict"][f"model.{name}"].float()), name

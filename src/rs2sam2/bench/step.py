@@ -8,16 +8,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import apply_activation_checkpointing
 
 from rs2sam2.bench.load_seeded import seeded_inputs
 from rs2sam2.config import ModelConfig
 from rs2sam2.errors import Rs2Sam2Error
 from rs2sam2.losses import LossWeights
 from rs2sam2.model.rs2sam2 import RS2SAM2
-from rs2sam2.model.text_guided_hiera import Block
-from rs2sam2.model.union_encoder import EncoderLayer
 from rs2sam2.training import parameter_groups
+from rs2sam2.training.activations import compute_blocks_again
 from rs2sam2.training.parameter_groups import Rates
 from rs2sam2.training.step import run_step
 
@@ -85,7 +83,7 @@ def measure(config: ModelConfig, *, mixed: bool, checkpointing: bool, seed: int)
 def _built(config: ModelConfig, *, checkpointing: bool) -> RS2SAM2:
     model = RS2SAM2(config).train()
     if checkpointing:
-        apply_activation_checkpointing(model, check_fn=lambda part: isinstance(part, Block | EncoderLayer))
+        compute_blocks_again(model)
     return model
 
 

@@ -52,10 +52,24 @@ def export(recipe: Path, output: Path, checkpoint: Path | None = None) -> None:
     """
     settings = read_recipe(recipe)
     path = checkpoint or Path(settings["trainer"]["default_root_dir"]) / "last.ckpt"
+    if not path.exists():
+        raise WeightsError(f"{path}: no checkpoint there: train first (rs2sam2 train fit --config {recipe})")
+    write_weights(settings, output, path)
+
+
+def write_weights(settings: dict[str, Any], output: Path, path: Path) -> None:
+    """Write the weights in a checkpoint as a weight folder.
+
+    Args:
+        settings: the recipe as it was trained; goes into the folder's provenance.
+        output: the folder.
+        path: Lightning's file.
+
+    Raises:
+        WeightsError: if the checkpoint is damaged or holds something that plain weights do not.
+    """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no checkpoint there: train first (rs2sam2 train fit --config {recipe})") from error
     except Exception as error:  # torch raises many types for a damaged or unsafe file
         raise WeightsError(f"{path}: not a checkpoint that can be read safely: {error}") from error
     clock = state["callbacks"]["Clock"]

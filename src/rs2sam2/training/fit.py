@@ -13,13 +13,15 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import lightning.pytorch as pl
+import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from rs2sam2.errors import ConfigError, OutputError, Rs2Sam2Error
 from rs2sam2.training.checkpoint_file import WholeCheckpoints, caused_by
 from rs2sam2.training.epoch_count import CountsEpochs
+from rs2sam2.training.export import write_weights
 
 ENDED = 128 + signal.SIGTERM
 """Exit code after SIGTERM."""
@@ -57,7 +59,7 @@ def fit(module: type[pl.LightningModule], data: type[pl.LightningDataModule], ar
         place = error.filename or "rs2sam2 train fit"
         raise OutputError(f"{place}: {error.strerror or error}: free some room, or give another place") from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 class EndsOnSigterm(pl.Callback):
@@ -80,8 +82,31 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 class _CommandLine(LightningCLI):
     """Lightning's, with whole checkpoints and a clean end."""
 
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What a recipe may hold beside Lightning's own settings."""
+        parser.add_argument(
+            "--export",
+            type=Path | None,
+            default=None,
+            help="Folder for the weights when training is done: those of the first checkpoint callback.",
+        )
+
+    def after_fit(self) -> None:
+        """Write the weights that were asked for, with the recipe as it was, command line included."""
+        chosen, config = self.trainer.checkpoint_callback, self.config["fit"]
+        if config["export"] is None or not self.trainer.is_global_zero:
+            return
+        if not isinstance(chosen, ModelCheckpoint) or not chosen.best_model_path:
+            raise ConfigError("export: there is no checkpoint to take weights from: give the recipe a ModelCheckpoint")
+        settings = yaml.safe_load(self._parser("fit").dump(config, skip_link_targets=False))
+        write_weights(settings, config["export"], Path(chosen.best_model_path))
+        print(f"wrote {config['export']}")
+
     def instantiate_trainer(self, **options: Any) -> pl.Trainer:  # noqa: ANN401 - whatever the trainer takes
-        trainer = super().instantiate_trainer(**options)
+        try:
+            trainer = super().instantiate_trainer(**options)
+        except ValueError as error:  # Lightning's word for settings that do not go together
+            raise ConfigError(f"rs2sam2 train fit: trainer: {error}") from error
         trainer.strategy.checkpoint_io = WholeCheckpoints()
         return trainer
 

@@ -9,19 +9,20 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from rich.console import Console
 from torch import Tensor, nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import apply_activation_checkpointing
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from rs2sam2.checkpoints import native
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.data.prepared import ReferringBatch
+from rs2sam2.errors import ConfigError
 from rs2sam2.evaluation.figures import PAPER_FIGURES
 from rs2sam2.evaluation.metrics import Quotient, overlap
 from rs2sam2.losses import LossWeights
 from rs2sam2.model.rs2sam2 import mask_probability
-from rs2sam2.model.text_guided_hiera import Block
-from rs2sam2.model.union_encoder import EncoderLayer
 from rs2sam2.training import parameter_groups
+from rs2sam2.training.activations import BLOCKS, compute_blocks_again
 from rs2sam2.training.parameter_groups import Rates
 from rs2sam2.training.schedule import RunLength, ScheduleReading, share_of_rate
 from rs2sam2.training.step import at_least_float32, require_finite, run_step
@@ -64,12 +65,31 @@ class ReferringModule(pl.LightningModule):
         self.rates, self.loss, self.schedule, self.warmup = rates, loss, schedule, warmup
         for parameter in self.model.parameters():
             parameter.data = parameter.data.clone()  # they are mapped from the file, and are about to change
-        self.parts = parameter_groups.parts(self.model, rates, trains_text_weight=loss.boundary_reading != "none")
+        self.parts = self._parts()
         parameter_groups.freeze(self.parts)
         self.model.train()
         if checkpoint_activations:
-            apply_activation_checkpointing(self.model, check_fn=lambda part: isinstance(part, Block | EncoderLayer))
+            compute_blocks_again(self.model)
         self.figures = nn.ModuleList(figure.metric() for figure in PAPER_FIGURES)
+
+    def configure_model(self) -> None:
+        """Under Lightning's `ModelParallelStrategy`: spread parameters, gradients and averages over all processes.
+
+        This is FSDP2. Each block, and what lies outside of blocks, is put together when it is needed.
+
+        Raises:
+            ConfigError: the strategy asks for tensor parallelism.
+        """
+        mesh = self.device_mesh
+        if mesh is None or any(isinstance(parameter, DTensor) for parameter in self.model.parameters()):
+            return
+        if mesh["tensor_parallel"].size() != 1:
+            raise ConfigError("trainer.strategy: this model is shared out by data alone: set tensor_parallel_size to 1")
+        for part in [*self.model.modules()]:
+            if isinstance(part, BLOCKS):
+                fully_shard(part, mesh=mesh["data_parallel"])
+        fully_shard(self.model, mesh=mesh["data_parallel"])
+        self.parts = self._parts()  # the parameters are other objects now
 
     @rank_zero_only
     def on_fit_start(self) -> None:
@@ -117,6 +137,10 @@ class ReferringModule(pl.LightningModule):
         )
         schedule = LambdaLR(optimizer, lambda step: share_of_rate(self.schedule, step, run, self.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _parts(self) -> list[parameter_groups.Part]:
+        boundary = self.loss.boundary_reading != "none"
+        return parameter_groups.parts(self.model, self.rates, trains_text_weight=boundary)
 
     def _metrics(self) -> list[Quotient]:
         return [metric for metric in self.figures if isinstance(metric, Quotient)]

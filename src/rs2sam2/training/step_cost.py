@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from rs2sam2.model.text_guided_hiera import Block
-from rs2sam2.model.union_encoder import EncoderLayer
+from rs2sam2.training.activations import BLOCKS
 
 ADAMW_STATES = 2
 """AdamW keeps two numbers for each that is trained."""
@@ -147,7 +146,7 @@ def _watched(module: nn.Module, kept: _Kept, counted: FlopCounterMode) -> Iterat
 
     hooks = []
     for part in module.modules():
-        if isinstance(part, Block | EncoderLayer):
+        if isinstance(part, BLOCKS):
             hooks += [part.register_forward_pre_hook(enter), part.register_forward_hook(leave)]
     try:
         yield blocks
