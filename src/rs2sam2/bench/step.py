@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rs2sam2.bench.load_seeded import seeded_inputs
+from rs2sam2.bench.memory import resident
 from rs2sam2.config import ModelConfig
 from rs2sam2.errors import Rs2Sam2Error
 from rs2sam2.losses import LossWeights
@@ -21,7 +21,6 @@ from rs2sam2.training.step import run_step
 
 FORMAT = "rs2sam2.bench-step/1"
 _RATES = Rates(base=5e-5, higher=1e-4)
-_STATUS = Path("/proc/self/status")
 
 
 def measure(config: ModelConfig, *, mixed: bool, checkpointing: bool, seed: int) -> dict[str, Any]:
@@ -112,14 +111,8 @@ class _Watch:
         start = time.perf_counter()
         found = work()
         seconds = time.perf_counter() - start
-        self.phases[name] = {"seconds": seconds, "after": _memory("VmRSS"), "peak": _memory("VmHWM")}
+        self.phases[name] = {"seconds": seconds, "after": resident("VmRSS"), "peak": resident("VmHWM")}
         return found
-
-
-def _memory(name: str) -> int:
-    """Bytes, from Linux's account of this process (proc(5))."""
-    (line,) = [line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:")]
-    return 1024 * int(line.split()[1])
 
 
 def _bytes(tensors: Iterable[Tensor | nn.Parameter]) -> int:

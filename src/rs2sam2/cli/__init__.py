@@ -18,7 +18,7 @@ from rs2sam2.cli.info import info
 from rs2sam2.cli.init import init
 from rs2sam2.cli.segment import segment
 from rs2sam2.cli.serve import serve
-from rs2sam2.errors import MissingExtraError, Rs2Sam2Error
+from rs2sam2.errors import MissingExtraError, Rs2Sam2Error, StoppedError
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -106,6 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=arguments, prog_name="rs2sam2", standalone_mode=False)
         sys.stdout.flush()
+    except StoppedError as error:
+        _refuse(str(error))
+        return INTERRUPTED
     except Rs2Sam2Error as error:
         return _refuse(str(error))
     except typer.TyperException as error:

@@ -118,6 +118,36 @@ def step(
 
 
 @app.command()
+def raster(
+    context: typer.Context,
+    weights: Annotated[str, typer.Option(metavar="PATH_OR_NAME", help="Of the model.")] = "nano",
+    side: Annotated[
+        list[int] | None,
+        typer.Option(min=1024, help="Of a raster whose memory is watched; may be repeated. 4096, 8192, 16384, 32768."),
+    ] = None,
+    speed_side: Annotated[int, typer.Option(min=1024, help="Of the raster that is timed.")] = 8192,
+    filled: Annotated[int, typer.Option(min=1, help="Every how many-th part shows a scene; the rest is black.")] = 4,
+    seed: Seed = 1,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Peak memory on rasters of growing size, and pixels a second of the whole pipeline beside the model's own.
+
+    Rasters are rendered in the folder for temporary files (TMPDIR): up to 2 GB at 32768 pixels a side.
+    """
+    check_output(output, overwrite=overwrite)
+    import tempfile
+
+    from rs2sam2.bench.raster import measure
+    from rs2sam2.cli.segment import clean_on_sigterm
+
+    sides = side or [4096, 8192, 16384, 32768]
+    with clean_on_sigterm(), tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
+        measured = measure(Path(folder), weights, sides, speed_side, filled, seed)
+    finish(context, measured, seed, output)
+
+
+@app.command()
 def serve(
     context: typer.Context,
     requests: Annotated[int, typer.Option(min=10, help="How many; 6 in 100 run the model.")] = 5000,
@@ -192,5 +222,6 @@ def _typed(context: typer.Context) -> list[str]:
     words = [str(context.info_name)]
     for name, value in context.params.items():
         if value is not None and value is not False and name != "output":
-            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+            for one in value if isinstance(value, list) else [value]:
+                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
     return words

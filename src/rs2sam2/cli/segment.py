@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rs2sam2.cli.prompt_options import PromptOptions
+from rs2sam2.errors import ConfigError
 from rs2sam2.inference.outputs.options import PolygonOptions
 
 if TYPE_CHECKING:
     from rs2sam2.inference.images import RasterImage
     from rs2sam2.inference.outputs.targets import Target
+    from rs2sam2.inference.raster.report import Found
     from rs2sam2.inference.segmentation import Segmentation
 
 
@@ -29,6 +31,20 @@ class Precision(StrEnum):
     bfloat16 = "bfloat16"
 
 
+class Scope(StrEnum):
+    """Choices of `--scope`."""
+
+    auto = "auto"
+    tile = "tile"
+
+
+class ProbabilityType(StrEnum):
+    """Choices of `--probability-type`."""
+
+    uint8 = "uint8"
+    float16 = "float16"
+
+
 class Coordinates(StrEnum):
     """Choices of `--coordinates`."""
 
@@ -38,7 +54,10 @@ class Coordinates(StrEnum):
 
 
 def segment(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Image file; a GeoTIFF keeps its CRS.")],
+    image: Annotated[
+        str,
+        typer.Argument(metavar="IMAGE", help="Image file, or an http(s) address; a GeoTIFF of any size keeps its CRS."),
+    ],
     expression: Annotated[str | None, typer.Argument(metavar="EXPRESSION", help="What to look for, in words.")] = None,
     more: Annotated[
         list[str] | None,
@@ -92,11 +111,82 @@ def segment(
     style: Annotated[
         bool, typer.Option("--style", help="Write a style for QGIS (.qml) beside each file with polygons.")
     ] = False,
+    scope: Annotated[
+        Scope,
+        typer.Option(
+            help="tile: look at the image in overlapping tiles, and find every instance anywhere. auto: do so for "
+            "rasters of more than 2048 pixels a side, addresses and .vrt, and look at all else once, as a whole. "
+            "The options below are about tiles, and ask for them."
+        ),
+    ] = Scope.auto,
+    tile: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Side of a tile in working pixels; without it 1024.")
+    ] = None,
+    overlap: Annotated[
+        float | None, typer.Option(metavar="PART", help="Of a tile that its neighbour shows, too; without it 0.25.")
+    ] = None,
+    gsd: Annotated[
+        float | None,
+        typer.Option(metavar="METRES", help="Of a working pixel on the ground; without it the raster's own."),
+    ] = None,
+    aoi: Annotated[
+        str | None,
+        typer.Option(metavar="W,S,E,N", help="Only this part, in the raster's CRS (in pixels without one)."),
+    ] = None,
+    bands: Annotated[
+        str | None, typer.Option(metavar="R,G,B", help="Numbers of the bands to look at, from 1; or of one grey band.")
+    ] = None,
+    probability: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A GeoTIFF of probabilities, a band for each expression.")
+    ] = None,
+    probability_type: Annotated[
+        ProbabilityType | None, typer.Option(help="Without it uint8: 0..255 stand for 0..1.")
+    ] = None,
+    cog: Annotated[bool, typer.Option("--cog", help="Write .tif as Cloud Optimized GeoTIFF.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many tiles, and about how much time, memory and disk.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing output files.")] = False,
 ) -> None:
     """Find what EXPRESSION means in IMAGE, and write masks, polygons or a picture of it."""
     expressions = [*([] if expression is None else [expression]), *(more or [])]
+    polygons = PolygonOptions(min_area, simplify, exclusive)
+    given = {
+        "tile": tile,
+        "overlap": overlap,
+        "gsd": gsd,
+        "aoi": None if aoi is None else numbers_of(aoi, (4,)),
+        "bands": None if bands is None else tuple(map(int, numbers_of(bands, (1, 3)))),
+        "probability": None if probability_type is None else probability_type.value,
+        "cog": cog or None,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    asked_for = scope is Scope.tile or bool(given) or probability is not None or dry_run
+    pointed = bool(point) or box is not None
+    if asked_for and pointed:
+        raise ConfigError(
+            "--point and --box speak of an image that is looked at once: leave them out, or the options about tiles"
+        )
+    if asked_for or (not pointed and _is_large(image)):
+        from rs2sam2.cli.segment_raster import segment_tiles
+        from rs2sam2.inference.raster.options import RasterOptions
+
+        options = RasterOptions(threshold=threshold, polygons=polygons, **given)  # type: ignore[arg-type]
+        segment_tiles(
+            image,
+            expressions,
+            output or [],
+            overlay,
+            probability,
+            (weights, device, precision.value),
+            options,
+            style=style,
+            overwrite=overwrite,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        return
     answers, opened, targets = run(
         image,
         expressions,
@@ -107,7 +197,7 @@ def segment(
         precision.value,
         threshold,
         PromptOptions.parse(point or [], box, coordinates.value, expressions),
-        PolygonOptions(min_area, simplify, exclusive),
+        polygons,
         style=style,
         overwrite=overwrite,
     )
@@ -120,6 +210,27 @@ def segment(
         print(json.dumps(segment_report(opened, answers, targets, notes), indent=2, allow_nan=False))
     else:
         print_answers(answers, targets)
+
+
+def numbers_of(text: str, counts: Sequence[int]) -> tuple[float, ...]:
+    """Numbers between commas.
+
+    Raises:
+        typer.BadParameter: if they are none, or not as many as one of `counts`.
+    """
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) not in counts:
+        raise typer.BadParameter(f"{text!r}: give {' or '.join(map(str, counts))} numbers with commas between them")
+    return found
+
+
+def _is_large(image: str) -> bool:
+    from rs2sam2.inference.raster.looks import larger_than_one_look
+
+    return larger_than_one_look(image)
 
 
 def run(
@@ -186,7 +297,7 @@ def clean_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def print_answers(answers: "Sequence[Segmentation]", targets: "Sequence[Target]") -> None:
+def print_answers(answers: "Sequence[Segmentation | Found]", targets: "Sequence[Target]") -> None:
     """A short table for people, and where the files are."""
     from rich import box
     from rich.console import Console

@@ -92,6 +92,12 @@ class Spool:
             }
             yield Objects(**columns, outline=shapely.from_wkb(outlines))
 
+    def totals(self, expression: int) -> tuple[int, float | None, float | None]:
+        """How many objects of an expression there are, their square metres and metres; None for what is unknown."""
+        query = "SELECT COUNT(*), TOTAL(area_m2), TOTAL(perimeter_m), COUNT(area_m2) FROM objects WHERE expression = ?"
+        count, area, perimeter, measured = self._table.execute(query, (expression,)).fetchone()
+        return (count, area, perimeter) if measured == count else (count, None, None)
+
     def _run(self, statement: str, rows: list[tuple[object, ...]]) -> None:
         try:
             self._table.execute("BEGIN")

@@ -8,10 +8,6 @@ from numpy.typing import NDArray
 
 from rs2sam2.inference.raster.tiling import Tiling
 
-ABSENT_SAY = 1 / 64
-"""Weight of a tile that holds nothing against one that holds something: where two overlap, the one that has seen the
-whole thing is believed, and not the one that it reaches into."""
-
 
 def weights(side: int) -> NDArray[np.float32]:
     """(G, G) how far a tile's cells count: positive everywhere, most in the middle (a squared sine each way)."""
@@ -48,12 +44,8 @@ class Blend:
         start = self._tiling.across.starts[column]
         cells = slice(start, start + self._side)
         wide = self._sum[:, cells].shape[1]
-        if logits is None:
-            weight = self._weights[:, :wide] * np.float32(ABSENT_SAY)
-            self._sum[:, cells] += weight * self._nothing
-        else:
-            weight = self._weights[:, :wide]
-            self._sum[:, cells] += weight * logits[:, :wide]
+        weight = self._weights[:, :wide]
+        self._sum[:, cells] += weight * (self._nothing if logits is None else logits[:, :wide])
         self._weight[:, cells] += weight
 
     def finish_row(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

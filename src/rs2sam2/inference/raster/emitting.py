@@ -18,7 +18,7 @@ from rs2sam2.inference.raster.sinks import Strip
 from rs2sam2.inference.raster.source import RasterSource
 from rs2sam2.inference.raster.tiling import Tiling
 
-PIXELS = 1 << 20
+PIXELS = 1 << 19
 """In one strip, all expressions together: memory does not depend on the raster's width."""
 
 Reading = Callable[[torch.Tensor], torch.Tensor]

@@ -55,6 +55,8 @@ class Enlarging:
         known = self._first_cell + len(self._answered)
         if known == self._down.cells:
             return self._down.length
+        if known < 2:
+            return 0
         return max(0, floor((known - 0.5) * self._down.pitch - 0.5))  # whose lower neighbour is known
 
     def take(self, end: int) -> tuple[list[Logits | None], NDArray[np.bool_] | None]:

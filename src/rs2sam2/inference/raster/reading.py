@@ -13,7 +13,7 @@ from rs2sam2.inference.segmenter import Segmenter, Views
 
 ATTEMPTS = 3
 _PAUSE_SECONDS = 0.3
-_AHEAD = 2
+_AHEAD = 1
 
 
 @dataclass(frozen=True)

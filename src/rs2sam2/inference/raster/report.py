@@ -18,6 +18,9 @@ class Found:
         predicted_iou: 0..1, that tile's own estimate of its mask's IoU.
         area_px: pixels in the mask.
         bbox: (x_min, y_min, x_max, y_max) in pixels, the last two just outside; None for an empty mask.
+        parts: polygons that were written; None where none were asked for, and so the next two.
+        area_m2: of these, geodesic, on the ground; None without a place on Earth.
+        perimeter_m: likewise.
     """
 
     expression: str
@@ -26,6 +29,14 @@ class Found:
     predicted_iou: float
     area_px: int
     bbox: tuple[int, int, int, int] | None
+    parts: int | None = None
+    area_m2: float | None = None
+    perimeter_m: float | None = None
+
+    @property
+    def score(self) -> float:
+        """`p_present` times `predicted_iou`."""
+        return self.p_present * self.predicted_iou
 
 
 @dataclass(frozen=True)

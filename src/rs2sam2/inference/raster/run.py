@@ -31,11 +31,12 @@ from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import Plan, check_disk, plan
 from rs2sam2.inference.raster.reading import Prepared, TileReader
 from rs2sam2.inference.raster.report import FailedTile, Found, Progress, RasterReport
-from rs2sam2.inference.raster.sinks import Outputs
+from rs2sam2.inference.raster.sinks import Outputs, Totals
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
 from rs2sam2.inference.raster.tallies import Tally
 from rs2sam2.inference.raster.tiling import Tiling
 from rs2sam2.inference.raster.workplace import Workplace, workplace
+from rs2sam2.inference.report import crs_name
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_logit, mask_probability
 
@@ -148,6 +149,7 @@ class _Run:
             exclusive=options.polygons.exclusive,
         )
         self._tallies = [Tally() for _ in expressions]
+        self._totals: list[Totals] = []
         self._reader = TileReader(rasters[0], tiling, options.tile, segmenter)
         self._make_outputs = lambda: Outputs(
             targets, place.folder, rasters[1], expressions, segmenter.weights, options, self._emitting.count_tiles
@@ -184,7 +186,8 @@ class _Run:
                 watch.writing()
                 while rows:
                     rows.popleft().result()
-                return writing.submit(outputs.finish).result()
+                files, self._totals = writing.submit(outputs.finish).result()
+                return files
             except BaseException:
                 self._stopping.set()
                 reading.shutdown(wait=False, cancel_futures=True)
@@ -195,9 +198,9 @@ class _Run:
     def report(self, source: str | Path, targets: Sequence[Target], seconds: float) -> RasterReport:
         """What was found."""
         found = tuple(
-            Found(expression, tally.area_px > 0, p_present, predicted_iou, tally.area_px, tally.bbox)
-            for expression, tally, (p_present, predicted_iou) in zip(
-                self._expressions, self._tallies, self._emitting.surest, strict=True
+            Found(expression, tally.area_px > 0, *surest, tally.area_px, tally.bbox, parts, area_m2, perimeter_m)
+            for expression, tally, surest, (parts, area_m2, perimeter_m) in zip(
+                self._expressions, self._tallies, self._emitting.surest, self._totals, strict=True
             )
         )
         notes = [note for text in self._expressions for note in language_warnings(text, self._segmenter.provenance)]
@@ -301,14 +304,6 @@ class _Watch:
         rate = self._pixels * new / self._total / seconds if new else 0.0
         left = seconds * (self._total - self._done) / new if new else None
         self._progress(Progress(phase, self._done, self._total, rate, left))
-
-
-def crs_name(crs: Any) -> str | None:  # noqa: ANN401 - rasterio ships no types
-    """Authority and code, WKT where there is none, None without CRS."""
-    if crs is None:
-        return None
-    authority = crs.to_authority()
-    return ":".join(authority) if authority else str(crs.to_wkt())
 
 
 def _check_kinds(targets: Sequence[Target]) -> None:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from rs2sam2.inference.raster.source import RasterSource
 
 
+Totals = tuple[int | None, float | None, float | None]
+"""Of one expression's polygons: how many, square metres, metres around them; None for what nobody asked or knows."""
+
+
 @dataclass(frozen=True)
 class Strip:
     """Finished rows of all answers.
@@ -129,11 +133,11 @@ class Outputs:
         for sink, mask, step in zip(self._polygons, strip.masks, steps, strict=bool(self._polygons)):
             sink.add(strip.first_row, mask, step)
 
-    def finish(self) -> list[tuple[Path, Target]]:
+    def finish(self) -> tuple[list[tuple[Path, Target]], list[Totals]]:
         """Write what remains to be written.
 
         Returns:
-            Every finished file, and where it shall be.
+            Every finished file, and where it shall be; and the K totals of polygons.
 
         Raises:
             OutputError: if the disk is full.
@@ -154,7 +158,10 @@ class Outputs:
                 path = self._folder(target) / f"{number}.qml"
                 path.write_bytes(encode_qml(self._expressions))
                 files.append((path, target))
-        return files
+        totals: list[Totals] = [
+            (None, None, None) if self._spool is None else self._spool.totals(k) for k in range(len(self._expressions))
+        ]
+        return files, totals
 
     def close(self) -> None:
         """Let go of every file that is not finished."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels, whole numbers or not."""
 
-CACHE_BYTES = 64 << 20
+CACHE_BYTES = 32 << 20
 """Of GDAL's blocks: its own choice is a part of the machine's memory, which a large raster would fill."""
 _SAMPLED = 1 << 20
 _BLOCK = 256
@@ -171,11 +171,9 @@ class RasterSource:
         return ImageError(f"{self.name}: cannot be read, or is truncated ({reason}): fetch or export it again")
 
     def _reading(self, read: Any) -> NDArray[Any]:  # noqa: ANN401 - a call without arguments
-        from rasterio.errors import RasterioError
-
         try:
             return np.asarray(read())
-        except (RasterioError, ValueError, MemoryError) as error:
+        except Exception as error:  # after a damaged block GDAL's own errors come up, of a class that rasterio hides
             raise self._unreadable(error) from error
 
     def _window(self, left: int, top: int, right: int, bottom: int) -> Any:  # noqa: ANN401 - rasterio ships no types

@@ -1,0 +1,82 @@
+"""What `rs2sam2 bench raster` starts for each raster: one run, which prints a line of JSON about itself."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rs2sam2.bench.memory import resident
+from rs2sam2.bench.raster import EXPRESSION
+from rs2sam2.inference.outputs.targets import check_targets
+from rs2sam2.inference.raster.options import RasterOptions
+from rs2sam2.inference.raster.plan import plan
+from rs2sam2.inference.raster.report import RasterReport
+from rs2sam2.inference.raster.run import segment_raster
+from rs2sam2.inference.raster.source import RasterSource, gdal_settings
+from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+
+
+def main() -> None:
+    """Run `memory RASTER WEIGHTS` or `speed RASTER WEIGHTS`."""
+    task, raster, weights = sys.argv[1:]
+    segmenter = Segmenter.from_pretrained(weights, device="cpu")
+    print(json.dumps((_memory if task == "memory" else _speed)(segmenter, Path(raster))))
+
+
+def _memory(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
+    loaded = resident("VmRSS")
+    report = _run(segmenter, raster)
+    return {"tiles": report.tiles, "objects": report.results[0].parts, "loaded": loaded, "peak": resident("VmHWM")}
+
+
+def _speed(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
+    """The pipeline, and the model on prepared pictures of the first tiles, as often as there are tiles; in turns."""
+    options = RasterOptions()
+    with gdal_settings(raster), closing(RasterSource(raster)) as source:
+        tiling = plan(source, segmenter.config, 1, (), options).tiling
+        pixels = source.width * source.height
+        first = [source.picture(tiling.box(tile), options.tile) for tile in range(min(LARGEST_BATCH, len(tiling)))]
+    views = [segmenter.views(picture) for picture in first if picture is not None]
+    looks = [views[at : at + LARGEST_BATCH] for at in range(0, len(views), LARGEST_BATCH)]
+
+    def model_alone() -> None:
+        for _ in range(-(-len(tiling) // len(views))):
+            for some in looks:
+                list(segmenter.look(some, [EXPRESSION] * len(some)))
+
+    _run(segmenter, raster)  # what is slow the first time only: imports, memory
+    pipeline, model = [], []
+    for _ in range(2):
+        pipeline.append(_timed(lambda: _run(segmenter, raster)))
+        model.append(_timed(model_alone))
+    looked_at = len(views) * -(-len(tiling) // len(views)) / len(tiling)
+    (wall, cpu), (model_wall, model_cpu) = min(pipeline), min(model)
+    return {
+        "tiles": len(tiling),
+        "pipeline": {"pixels_per_second": pixels / wall, "cpu_seconds": cpu},
+        "model": {"pixels_per_second": pixels * looked_at / model_wall, "cpu_seconds": model_cpu / looked_at},
+        "ratio": model_wall / looked_at / wall,
+    }
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and of all cores together."""
+    start, busy = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - start, time.process_time() - busy
+
+
+def _run(segmenter: Segmenter, raster: Path) -> RasterReport:
+    outputs = [raster.with_name(f"{raster.stem}-{name}") for name in ("mask.tif", "found.gpkg")]
+    targets = check_targets(outputs, source=raster, overwrite=True)
+    report = segment_raster(segmenter, raster, [EXPRESSION], targets, overwrite=True)
+    for output in outputs:
+        output.unlink()
+    return report
+
+
+if __name__ == "__main__":
+    main()

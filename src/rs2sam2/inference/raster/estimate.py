@@ -1,0 +1,59 @@
+"""How long a run will take, and in how much memory, by trying two batches. Needs the optional 'geo' dependencies."""
+
+import resource
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from rs2sam2.inference.images import RasterImage
+from rs2sam2.inference.raster.emitting import PIXELS
+from rs2sam2.inference.raster.growing import BLOCK
+from rs2sam2.inference.raster.options import RasterOptions
+from rs2sam2.inference.raster.plan import Plan
+from rs2sam2.inference.raster.source import CACHE_BYTES, RasterSource
+from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+
+_STRIP_BYTES = 24  # for a pixel of a strip: logits, probabilities, masks, labels and their copies
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take.
+
+    Attributes:
+        seconds: if this machine stays as busy as it is.
+        memory: bytes of resident memory at its peak, about.
+    """
+
+    seconds: float
+    memory: int
+
+
+def estimate(
+    segmenter: Segmenter, source: RasterSource, planned: Plan, expressions: list[str], options: RasterOptions
+) -> Estimate:
+    """Time the reading of the raster's middle tile and a batch of questions about nothing.
+
+    Raises:
+        ImageError: if the tile cannot be read.
+    """
+    tiling = planned.tiling
+    middle = tiling.rows // 2 * tiling.columns + tiling.columns // 2
+    start = time.perf_counter()
+    picture = source.picture(tiling.box(middle), options.tile)
+    grey = picture or RasterImage(np.full((options.tile, options.tile, 3), 128, dtype=np.uint8))
+    views = segmenter.views(grey)
+    reading = time.perf_counter() - start
+    questions = (expressions * LARGEST_BATCH)[:LARGEST_BATCH]
+    looks = []
+    for _ in range(2):  # the first is slower: memory is asked for
+        start = time.perf_counter()
+        list(segmenter.look([views] * len(questions), questions))
+        looks.append((time.perf_counter() - start) / len(questions))
+    # Reading and writing go on beside the model.
+    seconds = len(tiling) * max(reading, len(expressions) * min(looks))
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    cells = 16 * len(expressions) * tiling.down.tile * tiling.across.cells
+    rows = BLOCK * source.width * (1 + 4 * len(expressions))
+    return Estimate(seconds, used + cells + rows + CACHE_BYTES + _STRIP_BYTES * PIXELS)
