@@ -50,6 +50,7 @@ def page(report: Mapping[str, Any]) -> str:
     )
     facts = [
         *run_facts(report["run"]),
+        *([("Remark", report["remark"])] if "remark" in report else []),
         ("Runs", _effort(report)),
         ("Asked", asked),
         *((f"Sha256 of {part} questions", f"`{questions[part]['sha256']}`") for part in SETS),
