@@ -155,11 +155,24 @@ def serve(
     mark: Annotated[int, typer.Option(min=1, help="Requests after which memory is looked at first.")] = 500,
     side: Annotated[int, typer.Option(min=1000, help="Of a large raster whose tiles are timed, in pixels.")] = 20_000,
     seed: Seed = 1,
+    render: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
+    ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Requests a second, seconds and memory of `rs2sam2 serve` with nano on rendered scenes of 1024 pixels."""
+    """Requests a second, seconds and memory of `rs2sam2 serve` with nano on rendered scenes of 1024 pixels.
+
+    Needs the extras 'geo' and 'serve', and in the folder for temporary files 9 bytes for each pixel of the large raster.
+    """
     check_output(output, overwrite=overwrite)
+    if render is not None:
+        from rs2sam2.bench.serve import FORMAT
+        from rs2sam2.bench.serve_page import page
+        from rs2sam2.evaluation.report_file import read_report
+
+        deliver(page(read_report(render, FORMAT, "bench serve"), render.name), output)
+        return
     import tempfile
 
     from rs2sam2.bench.serve import measure
