@@ -75,6 +75,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, pixels: np.ndarray, outsid
     write_geotiff(folder / "town.tif", pixels)
     (folder / "link.tif").symlink_to(outside / "secret.tif")
     (folder / "deep" / "folder").symlink_to(outside)
+    (folder / "loop.tif").symlink_to(folder / "loop.tif")
+    Path(os.fsdecode(os.fsencode(folder) + b"/not\xfftext.tif")).write_bytes((folder / "town.tif").read_bytes())
     (folder / "note.txt").write_text("no raster")
     (folder / "text.tif").write_text("<VRTDataset/>")
     os.mkfifo(folder / "pipe.tif")
@@ -101,7 +103,8 @@ def listed(server: Server) -> dict[str, str]:
 def test_links_out_of_the_folder_are_not_served(trapped: Server, hostile: Path) -> None:
     names = listed(trapped)
     assert {"town.tif", "good.vrt"} <= names.keys()
-    assert not {"link.tif", "secret.tif", "pipe.tif", ".hidden.tif", "note.txt"} & names.keys()
+    assert "not\\udcfftext.tif" in names
+    assert not {"link.tif", "loop.tif", "secret.tif", "pipe.tif", ".hidden.tif", "note.txt"} & names.keys()
 
 
 @pytest.mark.parametrize("name", sorted(hostile_vrts(Path("/a"), Path("/b"))))

@@ -163,7 +163,7 @@ def serve(
 ) -> None:
     """Requests a second, seconds and memory of `rs2sam2 serve` with nano on rendered scenes of 1024 pixels.
 
-    Needs the extras 'geo' and 'serve', and in the folder for temporary files 9 bytes for each pixel of the large raster.
+    Needs the extras 'geo' and 'serve', and 9 bytes in TMPDIR for each pixel of the large raster.
     """
     check_output(output, overwrite=overwrite)
     if render is not None:

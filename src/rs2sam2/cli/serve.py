@@ -38,7 +38,7 @@ def serve(
     ] = None,
     cache: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For overviews of rasters.")] = None,
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait for the model; more are refused.")] = 32,
-    seconds: Annotated[float, typer.Option(min=0.1, help="From a request's first byte to its answer, at most.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="That a request may take once it has come.")] = 60.0,
     upload: Annotated[int, typer.Option(min=1, metavar="MEGABYTES", help="Largest file that may be sent.")] = 256,
 ) -> None:
     """Open a map page on rasters and images: type what to look for, click to correct. Also an HTTP service."""

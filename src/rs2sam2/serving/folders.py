@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from rs2sam2.errors import ImageError
+from rs2sam2.errors import ImageError, printable
 from rs2sam2.serving.kinds import Kind, kind_of
 from rs2sam2.serving.refusals import Refusal
 from rs2sam2.serving.vrt import check_vrt
@@ -64,7 +64,7 @@ class Folders:
         """
         self.all()
         file = self._listed.get(identifier)
-        if file is None or not self._allowed(file.path) or file.path.resolve() != file.path:
+        if file is None or not self._allowed(file.path) or _real(file.path) != file.path:
             raise Refusal(404, "there is no such image")
         return file
 
@@ -74,7 +74,7 @@ class Folders:
         Raises:
             ImageError: it is no raster, or a VRT that means more than files which are served.
         """
-        if not stat.S_ISREG(file.path.stat().st_mode) or file.path.resolve() != file.path:
+        if _real(file.path) != file.path or not stat.S_ISREG(file.path.stat().st_mode):
             raise ImageError(f"{file.name}: this is no regular file")
         kind = kind_of(file.path)
         if kind is None:
@@ -90,11 +90,19 @@ class Folders:
         found: dict[Path, str] = {}
         for source in self._sources:
             for path in _files(source):
-                real = path.resolve()
-                if self._allowed(real) and len(found) < MOST_FILES:
-                    found.setdefault(real, str(path.relative_to(source.parent)))
+                real = _real(path)
+                if real is not None and self._allowed(real) and len(found) < MOST_FILES:
+                    found.setdefault(real, printable(str(path.relative_to(source.parent))))
         for real, name in sorted(found.items(), key=lambda item: item[1]):
             yield ServedFile("r-" + sha256(os.fsencode(real)).hexdigest()[:16], name, real)
+
+
+def _real(path: Path) -> Path | None:
+    """The path without links; None for a link that leads to itself."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return None
 
 
 def _files(source: Path) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Event, RLock, Thread
 from typing import Literal
 
 from rs2sam2.errors import Rs2Sam2Error, StoppedError
@@ -98,7 +98,7 @@ class Jobs:
         self._folder.mkdir()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._lock = Lock()
+        self._lock = RLock()  # not a plain one: a signal that stops all may come while this very thread holds it
         self._stopped = False
         self._thread = Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()

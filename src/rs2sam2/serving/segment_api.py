@@ -72,8 +72,8 @@ _BODY: dict[str, Any] = {
 @router.post("/segment", openapi_extra=_BODY)
 async def segment(service: Running, request: Request) -> ResultReply:
     """Find what expressions mean in an image: one that the server has (JSON), or one that is sent along (a form)."""
-    deadline = time.monotonic() + service.settings.limits.request_seconds
     asked, item = await _read(service, request)
+    deadline = time.monotonic() + service.settings.limits.request_seconds
     waiting = _answer(service, asked, item, deadline)
     return await unless_left(request, waiting, deadline - time.monotonic())
 

@@ -28,7 +28,7 @@ class Limits:
         jobs: whole rasters that wait.
         kept_jobs: finished ones whose files are kept.
         results: answers that are kept for exports and for other thresholds.
-        request_seconds: from a request's first byte to its answer.
+        request_seconds: for a body without a file to come, and again for the answer.
         upload_seconds: that an upload may take to come.
     """
 
