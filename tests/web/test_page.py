@@ -133,7 +133,7 @@ def test_a_box_corrects(tab, seen):
     box = seen.asked("POST", "/v1/segment")[-1].post_data_json["box"]
     bounds = (0, 0, 768, 768)
     corners = on_screen(tab, np.array([[box[0], 768 - box[1]], [box[2], 768 - box[3]]]), bounds)
-    assert np.abs(corners + (size["x"], size["y"]) - [[x, y], [x + 100, y + 60]]).max() < 1.5
+    assert np.abs(np.add(corners, (size["x"], size["y"])) - [[x, y], [x + 100, y + 60]]).max() < 1.5
     expect(tab.locator("#correction-count")).to_have_text("Corrected by a box")
 
 
