@@ -15,7 +15,15 @@ PYTHON ?=
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
-.PHONY: help demo test test-slow check format train-nano clean
+# The map page, built with npm; nothing else here needs it.
+PAGE := src/rs2sam2/serving/static/index.html
+PAGE_SOURCES := $(shell find web -type f -not -path '*/node_modules/*')
+PACKAGES := web/node_modules/.package-lock.json
+# What `make serve` opens, and further options: make serve RASTERS=my_rasters SERVE="--port 8080"
+RASTERS ?= $(PICTURES)/scene.png
+SERVE ?=
+
+.PHONY: help demo test test-slow test-web check format web serve pictures wheel train-nano clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +48,20 @@ format: $(STAMP) ## put the files into the style that `check` asks for
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+web: $(PAGE) ## build the map page (needs npm)
+
+test-web: $(PACKAGES) ## types and unit tests of the map page (needs npm)
+	cd web && npm test
+
+serve: $(STAMP) $(PAGE) $(if $(filter $(PICTURES)/%,$(RASTERS)),$(RASTERS)) ## build and open the map page; RASTERS=my_folder opens yours
+	$(BIN)/rs2sam2 serve $(RASTERS) $(SERVE)
+
+pictures: $(STAMP) ## the pictures of the map page in docs (needs npm and Chromium)
+	RS2SAM2_PICTURES=$(CURDIR)/docs/images OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/web/test_pictures.py
+
+wheel: $(STAMP) $(PAGE) ## a wheel with the map page in it, in dist (needs npm)
+	$(BIN)/python -m hatchling build -t wheel
+
 train-nano: $(STAMP) ## train the nano weights from scratch and put them into the package
 	$(BIN)/rs2sam2 train fit --config configs/nano.yaml
 	$(BIN)/rs2sam2 train export --config configs/nano.yaml --output src/rs2sam2/weights/nano
@@ -47,7 +69,19 @@ train-nano: $(STAMP) ## train the nano weights from scratch and put them into th
 
 clean: ## remove the environment, caches and everything that was generated
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist $(PICTURES)
+	rm -rf web/node_modules $(dir $(PAGE))
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PICTURES)/scene.png: | $(STAMP)
+	@$(BIN)/rs2sam2 demo --output $(PICTURES) --overwrite
+
+$(PACKAGES): web/package-lock.json
+	cd web && npm ci
+	@touch $@
+
+$(PAGE): $(PACKAGES) $(PAGE_SOURCES)
+	cd web && npm run build
+	@touch $@
 
 # A candidate is tried by running it: a version manager's shim may be on the path and still not start.
 $(BIN)/python:

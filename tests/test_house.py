@@ -90,7 +90,7 @@ def test_no_file_names_a_registry() -> None:
         r"pypi\.org|pythonhosted\.org|download\.pytorch\.org|registry\.npmjs|debian\.org|index-url", re.I
     )
     kept = [ROOT / name for name in ("Makefile", "README.md", "pyproject.toml", "constraints.txt", ".ci/run")]
-    kept += [ROOT / ".pre-commit-config.yaml", *FILES]
+    kept += [ROOT / ".pre-commit-config.yaml", ROOT / "web/package-lock.json", ROOT / "web/.npmrc", *FILES]
     assert [str(path) for path in kept if hosts.search(path.read_text())] == []
 
 

@@ -1,0 +1,40 @@
+/** Where the page begins. */
+
+import "@fontsource-variable/inter/wght.css";
+import "./style.css";
+import { Api, ApiError } from "./api";
+import { startApp } from "./app";
+import { byId } from "./dom";
+import { complain } from "./notices";
+import { keepToken, takeToken } from "./token";
+import type { About } from "./types";
+
+/** What the server says about itself; asks for the token until it is the right one. */
+async function meet(api: Api): Promise<About> {
+  for (;;) {
+    try {
+      return await api.about();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 401)) throw error;
+      if (api.token !== null) complain(error);
+      api.token = await askForToken();
+      keepToken(api.token);
+    }
+  }
+}
+
+function askForToken(): Promise<string> {
+  const dialog = byId<HTMLDialogElement>("token-dialog");
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.showModal();
+  return new Promise((resolve) => {
+    byId("token-form").addEventListener("submit", () => resolve(byId<HTMLInputElement>("token").value.trim()), { once: true });
+  });
+}
+
+const api = new Api(takeToken());
+try {
+  await startApp(api, await meet(api));
+} catch (error) {
+  complain(error);
+}
