@@ -154,9 +154,6 @@ class Segmenter(Pretrained):
             seen: of `see`.
             prompts: all points so far and the box, or None.
 
-        Returns:
-            On the CPU in float32, with a batch axis of 1.
-
         Raises:
             PromptError: if something lies outside the image.
         """
