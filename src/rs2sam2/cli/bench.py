@@ -176,8 +176,9 @@ def serve(
     import tempfile
 
     from rs2sam2.bench.serve import measure
+    from rs2sam2.cli.segment import clean_on_sigterm
 
-    with tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
+    with clean_on_sigterm(), tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
         measured = measure(Path(folder), requests, clients, mark, side, seed)
     finish(context, measured, seed, output)
 
