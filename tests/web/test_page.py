@@ -93,7 +93,9 @@ def test_exports_are_read_back(real, tmp_path):
 
 def test_a_click_corrects(real, seen):
     tab, buildings, bounds = real
-    ask(tab, EXPRESSION)
+    with tab.expect_response("**/v1/segment") as answering:
+        ask(tab, EXPRESSION)
+    first = answering.value.json()["answers"][0]["area_px"]
     before = map_picture(tab)
     other = max(buildings, key=lambda building: building.centroid.x)  # another building, which was not meant
     x, y = on_screen(tab, np.array([[other.centroid.x, other.centroid.y]]), bounds)[0]
@@ -101,6 +103,7 @@ def test_a_click_corrects(real, seen):
         tab.locator("#map").click(position={"x": x, "y": y})
     answered(tab)
     asked = answering.value.request.post_data_json
+    assert answering.value.json()["answers"][0]["area_px"] != first, "the mask follows the click"
     to_mercator = Transformer.from_crs(4326, 3857, always_xy=True).transform
     place = on_screen(tab, np.array([to_mercator(*asked["points"][0])]), bounds)[0]
     assert np.abs(place - (x, y)).max() < 1.01, "a click is where it was made, to a pixel of the screen"

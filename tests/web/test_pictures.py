@@ -49,7 +49,7 @@ def test_corrected_and_dark(new_tab, server, keep):
     keep(tab, "page_dark.jpg")
 
 
-CLICKS = [(0.27, 0.31, "left"), (0.62, 0.86, "right")]
+CLICKS = [(0.2, 0.33, "left"), (0.43, 0.69, "right")]
 """Shares of the map's width and height: a plane that was missed, a corner of the building that was taken for one."""
 
 
