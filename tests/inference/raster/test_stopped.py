@@ -145,10 +145,11 @@ def test_killed_at_20_random_moments(scene: Path, tmp_path: Path) -> None:
         process.start()
         return process
 
-    began = time.monotonic()
-    finished = begin(0.02)
-    finished.join()
-    assert finished.exitcode == 0
+    for _ in range(2):  # the first waits for what all of them import
+        began = time.monotonic()
+        finished = begin(0.02)
+        finished.join()
+        assert finished.exitcode == 0
     lasts = time.monotonic() - began
     same(tmp_path / "killed", tmp_path / "whole")
     seed = random.randrange(10**6)

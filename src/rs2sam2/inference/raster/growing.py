@@ -41,7 +41,7 @@ class GrowingTiff:
         Args:
             path: where it is written.
             target: where it shall be, for messages.
-            source: gives grid and place; if some of its pixels may have no data, the file gets a mask band.
+            source: gives grid and place.
             bands: B.
             tags: of the file.
             half: float16 samples (TIFF's 16-bit floating point) instead of uint8.
@@ -51,10 +51,9 @@ class GrowingTiff:
             OutputError: if it cannot be written.
         """
         self.path, self._target, self._cog = path, target, cog
-        self._masked = source.masked
         self._width, self._height = source.width, source.height
         self._rows = np.zeros((bands, BLOCK, source.width), dtype=np.float32 if half else np.uint8)
-        self._valid = np.ones((BLOCK, source.width), dtype=np.bool_) if self._masked else None
+        self._valid: NDArray[np.bool_] | None = None  # until there is a pixel without data
         self._next_row = 0
         kind: dict[str, Any] = {"dtype": "float32", "nbits": 16, "predictor": 3} if half else {"dtype": "uint8"}
         path.unlink(missing_ok=True)
@@ -64,9 +63,15 @@ class GrowingTiff:
     def add(self, samples: NDArray[np.generic], valid: NDArray[np.bool_] | None) -> None:
         """Take the next rows (B, h, W), and which of their pixels have data, (h, W) or None for all.
 
+        The file gets a mask band if there is a pixel without data.
+
         Raises:
             OutputError: if the disk is full.
         """
+        if self._valid is None and valid is not None:
+            self._valid = np.ones((BLOCK, self._width), dtype=np.bool_)
+            for top in range(0, self._next_row - self._next_row % BLOCK, BLOCK):
+                self._write_mask(self._valid, top)
         taken = 0
         while taken < samples.shape[1]:
             at = self._next_row % BLOCK
@@ -102,13 +107,19 @@ class GrowingTiff:
             return
 
     def _write_blocks(self, height: int) -> None:
-        from rasterio.windows import Window
-
-        window = Window(0, self._next_row - height, self._width, height)
+        window = self._window(self._next_row - height, height)
         self._writing(lambda: self._dataset.write(self._rows[:, :height], window=window))
         if self._valid is not None:
-            valid = self._valid[:height]
-            self._writing(lambda: self._dataset.write_mask(valid, window=window))
+            self._write_mask(self._valid[:height], self._next_row - height)
+
+    def _write_mask(self, valid: NDArray[np.bool_], top: int) -> None:
+        window = self._window(top, len(valid))
+        self._writing(lambda: self._dataset.write_mask(valid, window=window))
+
+    def _window(self, top: int, height: int) -> Any:  # noqa: ANN401 - rasterio ships no types
+        from rasterio.windows import Window
+
+        return Window(0, top, self._width, height)
 
     def _writing(self, write: Any) -> Any:  # noqa: ANN401 - a call without arguments, and what it gives
         from rasterio.errors import RasterioError
