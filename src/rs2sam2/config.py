@@ -231,15 +231,19 @@ class Decision:
         presence_threshold: the thing is said to be there where P(present) is at least this.
         one_thing: what of the mask answers an expression that means one thing: "every part", as published, or the
             "surest part", the connected one with the greatest sum of probabilities.
+        drop_below: a tile of a large raster is not looked at where the union encoder alone gives P(present) below this;
+            0 looks at every tile. `rs2sam2 bench tiles` measures what it costs and gains.
     """
 
     mask_threshold: float = 0.5
     presence: Presence = "mask"
     presence_threshold: float = 0.5
     one_thing: OneThing = "every part"
+    drop_below: float = 0.0
 
     def __post_init__(self) -> None:  # noqa: D105
         _require_types(self, "decision")
+        _require(0.0 <= self.drop_below < 1.0, f"drop_below: {self.drop_below} is outside 0..1")
         for name in ("mask_threshold", "presence_threshold"):
             value = getattr(self, name)
             _require(0.0 < value < 1.0, f"{name}: {value} is outside 0..1")

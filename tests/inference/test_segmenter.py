@@ -15,7 +15,7 @@ import rs2sam2
 from rs2sam2.config import Decision
 from rs2sam2.errors import ConfigError, ExpressionError, ImageError, MissingExtraError, Rs2Sam2Error, WeightsError
 from rs2sam2.inference import extras
-from rs2sam2.inference import segmenter as module
+from rs2sam2.inference import looking as module
 from rs2sam2.inference.device import choose_device, choose_dtype
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.language import LanguageWarning

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from rs2sam2.cli import bench, data
+from rs2sam2.cli.batch import batch
 from rs2sam2.cli.convert import convert
 from rs2sam2.cli.demo import demo
 from rs2sam2.cli.info import info
@@ -30,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(segment)
+app.command()(batch)
 app.command()(serve)
 app.command()(demo)
 app.command()(info)
@@ -41,6 +43,7 @@ app.add_typer(bench.app, name="bench")
 _KEPT = {
     "evaluate": "the same command goes on from here",
     "ablate": "the same command goes on from here",
+    "batch": "the same command goes on from here",
     "train": "go on from the last checkpoint with --ckpt_path last",
 }
 """What is left of a command that Ctrl-C ended, where it is not nothing."""

@@ -15,6 +15,7 @@ import typer
 from rs2sam2.cli.prompt_options import PromptOptions
 from rs2sam2.errors import ConfigError
 from rs2sam2.inference.outputs.options import PolygonOptions
+from rs2sam2.inference.scope import Scope
 
 if TYPE_CHECKING:
     from rs2sam2.inference.images import RasterImage
@@ -29,13 +30,6 @@ class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
-
-
-class Scope(StrEnum):
-    """Choices of `--scope`."""
-
-    auto = "auto"
-    tile = "tile"
 
 
 class ProbabilityType(StrEnum):
@@ -114,8 +108,9 @@ def segment(
     scope: Annotated[
         Scope,
         typer.Option(
-            help="tile: look at the image in overlapping tiles, and find every instance anywhere. auto: do so for "
-            "rasters of more than 2048 pixels a side, addresses and .vrt, and look at all else once, as a whole. "
+            help="tile: look at the image in overlapping tiles, and find every instance anywhere. scene: take it, or "
+            "--aoi, as one scene, of which 'the largest' and 'on the left' speak. auto: let the words decide, for "
+            "rasters of more than 2048 pixels a side, addresses and .vrt; look at all else once, as a whole. "
             "The options below are about tiles, and ask for them."
         ),
     ] = Scope.auto,
@@ -162,7 +157,7 @@ def segment(
         "cog": cog or None,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    asked_for = scope is Scope.tile or bool(given) or probability is not None or dry_run
+    asked_for = scope is not Scope.auto or bool(given) or probability is not None or dry_run
     pointed = bool(point) or box is not None
     if asked_for and pointed:
         raise ConfigError(
@@ -172,7 +167,7 @@ def segment(
         from rs2sam2.cli.segment_raster import segment_tiles
         from rs2sam2.inference.raster.options import RasterOptions
 
-        options = RasterOptions(threshold=threshold, polygons=polygons, **given)  # type: ignore[arg-type]
+        options = RasterOptions(threshold=threshold, polygons=polygons, scope=scope, **given)  # type: ignore[arg-type]
         segment_tiles(
             image,
             expressions,

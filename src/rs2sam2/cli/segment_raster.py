@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rs2sam2.cli.segment import clean_on_sigterm, print_answers
-from rs2sam2.errors import OutputError, StoppedError
+from rs2sam2.errors import OutputError, StoppedError, printable
 from rs2sam2.inference.raster.options import RasterOptions
 
 if TYPE_CHECKING:
@@ -128,19 +128,28 @@ def _print_plan(
     from rs2sam2.inference.raster.estimate import estimate
     from rs2sam2.inference.raster.plan import plan
     from rs2sam2.inference.raster.source import RasterSource, gdal_settings
+    from rs2sam2.inference.report import scopes_report
+    from rs2sam2.inference.scope import choose_scope
 
     with gdal_settings(source), closing(RasterSource(source, aoi=options.aoi, bands=options.bands)) as raster:
         planned = plan(raster, segmenter.config, len(expressions), targets, options)
         taken = estimate(segmenter, raster, planned, list(expressions), options)
     tiling = planned.tiling
-    facts = {"scope": "tile", "tiles": len(tiling), "rows": tiling.rows, "columns": tiling.columns}
+    choices = [choose_scope(text, options.scope) for text in expressions]
+    facts = {
+        "scopes": scopes_report(expressions, choices),
+        "tiles": len(tiling),
+        "rows": tiling.rows,
+        "columns": tiling.columns,
+    }
     if as_json:
         print(json.dumps({**facts, "gsd": planned.gsd, **asdict(taken), "disk": planned.disk}, indent=2))
         return
     size = f", {planned.gsd:.3g} m a pixel" if planned.gsd else ""
-    print(f"scope   tile: every instance anywhere, each of {len(tiling)} tiles asked by itself")
+    for text, choice in zip(expressions, choices, strict=True):
+        print(f"scope   {choice} ({printable(text)})")
     print(f"tiles   {tiling.rows} x {tiling.columns} of {options.tile} pixels{size}")
-    print(f"time    about {_duration(taken.seconds)}")
+    print(f"time    about {_duration(taken.seconds)}, less where scope is scene")
     print(f"memory  about {taken.memory / 1e9:.1f} GB")
     print(f"disk    at most {planned.disk / 1e9:.2f} GB")
 
@@ -189,10 +198,13 @@ class _Told:
 
 
 def _print(report: "RasterReport") -> None:
+    for found, choice in zip(report.results, report.scopes, strict=True):
+        print(f"scope {choice}: {printable(found.expression)}")
     print_answers(report.results, report.targets)
     skipped = f", {report.empty} without data" if report.empty else ""
     reused = f", {report.reused} from before" if report.reused else ""
-    print(f"{report.tiles} tiles{skipped}{reused}, {_duration(report.seconds)}")
+    dropped = f", {report.dropped} questions answered early" if report.dropped else ""
+    print(f"{report.tiles} tiles{skipped}{reused}{dropped}, {_duration(report.seconds)}")
 
 
 def _duration(seconds: float) -> str:

@@ -2,9 +2,12 @@
 
 from math import exp
 
+import torch
+from torch import Tensor
+
 from rs2sam2.config import Presence
 from rs2sam2.errors import ConfigError
-from rs2sam2.model.rs2sam2 import RS2SAM2Output
+from rs2sam2.model.rs2sam2 import Reading, RS2SAM2Output
 
 
 def p_present(output: RS2SAM2Output, source: Presence, peak: float) -> float:
@@ -32,6 +35,19 @@ def sources(output: RS2SAM2Output, peak: float) -> dict[Presence, float]:
         early = float(output.early_presence_logits)
         found |= {"early": _sigmoid(early), "both": _sigmoid((score + early) / 2)}
     return found
+
+
+def early_presence(seen: Reading | RS2SAM2Output) -> Tensor:
+    """(B,) P(present) in 0..1 from the union encoder alone: its head's, or without one the pseudo-mask's peak.
+
+    Models with neither say 1.
+    """
+    logits = seen.early_presence_logits
+    if logits is None and seen.pseudo_mask_logits is not None:
+        logits = seen.pseudo_mask_logits.flatten(1).amax(dim=1, keepdim=True)
+    if logits is None:
+        return torch.ones(len(seen.text if isinstance(seen, Reading) else seen.mask_logits))
+    return torch.sigmoid(logits[:, 0].float())
 
 
 def _sigmoid(logit: float) -> float:

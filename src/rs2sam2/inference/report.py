@@ -9,6 +9,7 @@ from rs2sam2.inference.extras import has_geo
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.outputs.targets import Target
 from rs2sam2.inference.raster.report import Found, RasterReport
+from rs2sam2.inference.scope import ScopeChoice
 from rs2sam2.inference.segmentation import Segmentation, Weights
 
 if TYPE_CHECKING:
@@ -36,13 +37,23 @@ def raster_report(report: RasterReport) -> dict[str, Any]:
     shown = {"path": report.source, "width": report.width, "height": report.height, "crs": report.crs}
     tiles = {
         "total": report.tiles,
+        "scopes": scopes_report([found.expression for found in report.results], report.scopes),
         "empty": report.empty,
+        "dropped": report.dropped,
         "reused": report.reused,
         "failed": [asdict(tile) | {"box": list(tile.box)} for tile in report.failed],
         "gsd": report.gsd,
         "seconds": report.seconds,
     }
     return _report(shown, results, report.targets, report.weights, report.warnings) | {"tiles": tiles}
+
+
+def scopes_report(expressions: Sequence[str], choices: Sequence[ScopeChoice]) -> list[dict[str, Any]]:
+    """What each expression was taken to speak of, and the words that decided."""
+    return [
+        {"expression": text, "scope": choice.scope.value, "because": choice.because}
+        for text, choice in zip(expressions, choices, strict=True)
+    ]
 
 
 def crs_name(crs: "CRS | None") -> str | None:

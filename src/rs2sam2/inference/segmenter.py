@@ -5,9 +5,8 @@ Shapes: B expressions, H, W height and width of the user's image in pixels, S si
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeAlias, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -15,28 +14,22 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from rs2sam2.config import Decision
-from rs2sam2.errors import ConfigError, PromptError, Rs2Sam2Error
+from rs2sam2.errors import ConfigError, PromptError
 from rs2sam2.inference import presence
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
+from rs2sam2.inference.looking import LARGEST_BATCH, Looking, Views
 from rs2sam2.inference.one_thing import cut
-from rs2sam2.inference.pretrained import Pretrained
 from rs2sam2.inference.seen import Seen, replay
 from rs2sam2.inference.segmentation import Segmentation
 from rs2sam2.inference.user_prompts import UserPrompts
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
-from rs2sam2.preprocess import model_inputs, to_image_grid
+from rs2sam2.preprocess import to_image_grid
 
-__all__ = ["Segmentation", "Segmenter"]
-
-Views: TypeAlias = tuple[Tensor, Tensor]
-"""A picture for the trunk, (3, S, S), and for the union encoder, (3, U, U)."""
-
-LARGEST_BATCH = 8
-"""Expressions that go through the model together."""
+__all__ = ["LARGEST_BATCH", "Segmentation", "Segmenter", "Views"]
 
 
-class Segmenter(Pretrained):
+class Segmenter(Looking):
     """Finds what expressions mean in images.
 
     >>> segmenter = Segmenter.from_pretrained("nano")
@@ -237,46 +230,6 @@ class Segmenter(Pretrained):
         mask = cut(probability, answer.expression, decision, clicked)
         is_there = prompts is not None or p_present >= decision.presence_threshold
         return mask if is_there else np.zeros_like(mask)
-
-    def views(self, image: RasterImage) -> Views:
-        """An image as the model takes it, where the model is. Threads may call it at the same time."""
-        pixels, union_pixels = model_inputs(image.pixels, self._model.config)
-        return pixels.to(self._device, self._dtype), union_pixels.to(self._device, self._dtype)
-
-    def look(self, views: Sequence[Views], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
-        """What the model itself says to one expression for each of as many prepared images, in one pass.
-
-        Args:
-            views: see `views`; at most `LARGEST_BATCH`.
-            expressions: as many.
-
-        Returns:
-            One output for each, on the CPU in float32, with a batch axis of 1.
-
-        Raises:
-            ExpressionError: as in a call.
-        """
-        check_expressions(expressions)
-        return self._run(views, *self._bundle.tokenizer.batch(expressions))
-
-    def _run(self, views: Sequence[Views], ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
-        """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
-        pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
-        with self._at_work(len(ids)):
-            output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
-        return (output.one(index) for index in range(len(ids)))
-
-    @contextmanager
-    def _at_work(self, expressions: int) -> Iterator[None]:
-        """Without gradients; too little memory is an error of ours."""
-        try:
-            with torch.inference_mode():
-                yield
-        except torch.OutOfMemoryError as error:
-            raise Rs2Sam2Error(
-                f"device {str(self._device)!r} has too little memory for {expressions} expressions: "
-                "ask for fewer at once or use device 'cpu'"
-            ) from error
 
     def answer(
         self,

@@ -32,6 +32,10 @@ class Reading(NamedTuple):
     early_presence_logits: Tensor | None
     """(B, 1), logit of "there is such an object"; None for models without that head."""
 
+    def of(self, rows: Tensor) -> "Reading":
+        """Some rows of the batch, by their numbers (N,)."""
+        return Reading(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
+
 
 class Sight(NamedTuple):
     """What SAM 2's trunk and neck see, guided by the words."""

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
-from red import DULL, GREEN, OPTIONS, RED, SIDE, RedSegmenter, paint, write
+from red import DULL, GREEN, OPTIONS, RED, RedSegmenter, paint, write
 
 from rs2sam2.inference.outputs.options import PolygonOptions
 from rs2sam2.inference.outputs.targets import check_targets
@@ -166,19 +166,6 @@ def test_several_expressions(tmp_path: Path) -> None:
     assert [found.area_px for found in report.results] == [red.sum(), green.sum()]
     _, columns = rows_of(tmp_path / "found.gpkg")
     assert columns["expression"].tolist() == ["green things", "red things"]
-
-
-def test_some_tiles_only(tmp_path: Path) -> None:
-    mask = np.ones((SIDE, 4 * SIDE), dtype=bool)
-    path = write(tmp_path / "scene.tif", paint(mask))
-
-    def first(tiling: object) -> np.ndarray:
-        chosen = np.zeros((tiling.rows, tiling.columns), dtype=bool)
-        chosen[0, 0] = True
-        return chosen
-
-    answer(path, options=replace(OPTIONS, overlap=0), select=first)
-    assert np.array_equal(mask_of(tmp_path) == 255, np.arange(4 * SIDE) < SIDE * mask)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float16"])

@@ -48,7 +48,7 @@ def _features(
             shapes = shapely.orient_polygons(objects.outline)
         else:
             geographic = layer.crs is not None and layer.crs.is_geographic
-            shapes = _on_the_globe(shapely.transform(layer.polygons(objects), convert), continuous=geographic)
+            shapes = on_the_globe(shapely.transform(layer.polygons(objects), convert), continuous=geographic)
         rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
         for row, geometry in zip(rows, shapely.to_geojson(shapes), strict=True):
             yield f'{{"type": "Feature", "properties": {_json(row)}, "geometry": {geometry or "null"}}}'
@@ -58,7 +58,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _on_the_globe(polygons: NDArray[np.object_], *, continuous: bool) -> NDArray[np.object_]:
+def on_the_globe(polygons: NDArray[np.object_], *, continuous: bool) -> NDArray[np.object_]:
     """Polygons in degrees with longitudes in -180..180; RFC 7946, section 3.1.9: cut where they cross 180 degrees.
 
     Args:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from rs2sam2.config import Decision
 from rs2sam2.errors import ConfigError
 from rs2sam2.inference.outputs.options import AS_FOUND, PolygonOptions
+from rs2sam2.inference.scope import Scope
 
 ProbabilityType = Literal["uint8", "float16"]
 
@@ -28,6 +29,7 @@ class RasterOptions:
         threshold: a pixel belongs to the mask where its probability is above this; None takes the weights' own.
         polygons: what polygons are made like; `exclusive` holds for masks, too.
         probability: in which type probabilities are written.
+        scope: whether each tile answers for itself, or the raster is one scene; `auto` decides for each expression.
         cog: whether `.tif` outputs are Cloud Optimized GeoTIFFs.
 
     Raises:
@@ -42,6 +44,7 @@ class RasterOptions:
     threshold: float | None = None
     polygons: PolygonOptions = field(default=AS_FOUND)
     probability: ProbabilityType = "uint8"
+    scope: Scope = Scope.auto
     cog: bool = False
 
     def __post_init__(self) -> None:

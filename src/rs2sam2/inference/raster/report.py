@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rs2sam2.inference.outputs.targets import Target
+from rs2sam2.inference.scope import ScopeChoice
 from rs2sam2.inference.segmentation import Weights
 
 
@@ -70,7 +71,9 @@ class RasterReport:
         failed: tiles that could not be read; where only these lie, outputs have no data. The journal stays, so that
             the same command, allowed to overwrite, tries these again and no others.
         tiles: that the raster has.
+        scopes: what each expression was taken to speak of, and why.
         empty: of these without data.
+        dropped: questions to tiles that the union encoder alone has answered with "nothing there", in this run.
         reused: of these from the journal of a run before.
         gsd: metres on the ground of a working pixel, or None.
         seconds: that it took.
@@ -86,7 +89,9 @@ class RasterReport:
     targets: tuple[Target, ...]
     failed: tuple[FailedTile, ...]
     tiles: int
+    scopes: tuple[ScopeChoice, ...]
     empty: int
+    dropped: int
     reused: int
     gsd: float | None
     seconds: float

@@ -19,29 +19,27 @@ from numpy.typing import NDArray
 
 from rs2sam2 import __version__
 from rs2sam2.errors import OutputError, StoppedError
-from rs2sam2.inference import presence
 from rs2sam2.inference.extras import require_geo
 from rs2sam2.inference.language import check_expressions, language_warnings
 from rs2sam2.inference.outputs.atomic import move_files
 from rs2sam2.inference.outputs.targets import Target
 from rs2sam2.inference.raster.address import is_remote
+from rs2sam2.inference.raster.asking import Asking
 from rs2sam2.inference.raster.emitting import Emitting
-from rs2sam2.inference.raster.journal import Journal, TileAnswer
+from rs2sam2.inference.raster.journal import Journal
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import Plan, check_disk, plan
 from rs2sam2.inference.raster.reading import Prepared, TileReader
 from rs2sam2.inference.raster.report import FailedTile, Found, Progress, RasterReport
+from rs2sam2.inference.raster.scene_look import look_at_scene
 from rs2sam2.inference.raster.sinks import Outputs, Totals
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
 from rs2sam2.inference.raster.tallies import Tally
-from rs2sam2.inference.raster.tiling import Tiling
 from rs2sam2.inference.raster.workplace import Workplace, workplace
 from rs2sam2.inference.report import crs_name
+from rs2sam2.inference.scope import Scope, choose_scope
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
-from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_logit, mask_probability
-
-Select = Callable[[Tiling], NDArray[np.bool_]]
-"""From the tiling to the (rows, columns) of tiles to be asked; in the others nothing is meant."""
+from rs2sam2.model.rs2sam2 import mask_logit, mask_probability
 
 _KINDS = ("mask", "probability", "polygons", "style")
 _NOTHING = 1 / 1024  # a probability: it rounds to 0 of 255
@@ -56,14 +54,13 @@ def segment_raster(
     options: RasterOptions | None = None,
     *,
     overwrite: bool = False,
-    select: Select | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> RasterReport:
-    """Find every instance of what expressions mean, anywhere in a raster, and write it.
+    """Find what expressions mean in a raster, and write it. Memory does not depend on the raster's size.
 
-    Each tile is asked by itself, and what it answers is not cut to one thing, whatever the expression says. Memory does
-    not depend on the raster's size.
+    With scope `tile` every instance anywhere is meant: each tile is asked by itself, and what it answers is not cut to
+    one thing, whatever the expression says. With scope `scene` the raster is one scene, see `scene_look`.
 
     Args:
         segmenter: what answers.
@@ -72,7 +69,6 @@ def segment_raster(
         targets: what `check_targets` gives; masks as `.tif` only, and no overlay.
         options: how; None for the defaults.
         overwrite: whether existing files may be replaced.
-        select: which tiles to ask; None for all.
         progress: called now and then, in this thread.
         cancelled: asked before each batch; once it says True, the run stops and its journal stays.
 
@@ -104,7 +100,7 @@ def segment_raster(
         header = _header(segmenter, source, rasters[0], expressions, options)
         journal = Journal.begin(place.journal, header, planned.tiling.down.tile)
         stack.callback(journal.close)
-        run = _Run(segmenter, rasters, expressions, targets, options, planned, journal, place, select)
+        run = _Run(segmenter, rasters, expressions, targets, options, planned, journal, place)
         files = run.all_tiles(progress, cancelled)
         move_files(files, overwrite=overwrite)
         if run.failed:
@@ -127,14 +123,19 @@ class _Run:
         planned: Plan,
         journal: Journal,
         place: Workplace,
-        select: Select | None,
     ) -> None:
         self._segmenter, self._expressions, self._options = segmenter, expressions, options
         self._source, self._planned, self._journal = rasters[0], planned, journal
         tiling = planned.tiling
         self._tiling = tiling
-        asked = np.ones((tiling.rows, tiling.columns), dtype=np.bool_) if select is None else select(tiling)
-        self._left_out = ~asked
+        self._scopes = [choose_scope(text, options.scope) for text in expressions]
+        speaking = [at for at, choice in enumerate(self._scopes) if choice.scope is Scope.scene]
+        texts = [expressions[at] for at in speaking]
+        looks = look_at_scene(segmenter, rasters[0], texts, options.threshold) if texts else []
+        self._looks = dict(zip(speaking, looks, strict=True))
+        nothing = mask_logit(_NOTHING, segmenter.config)
+        self._asking = Asking(segmenter, expressions, tiling, self._looks, nothing)
+        self._left_out: NDArray[np.bool_] = ~np.asarray(self._asking.asked.any(axis=-1))
         self.failed: dict[int, str] = {}
         self._reused = 0
         config, decision = segmenter.config, segmenter.decision
@@ -144,7 +145,7 @@ class _Run:
             rasters[1],
             len(expressions),
             lambda logits: mask_probability(logits, config),
-            mask_logit(_NOTHING, config),
+            nothing,
             options.threshold if options.threshold is not None else decision.mask_threshold,
             exclusive=options.polygons.exclusive,
         )
@@ -197,10 +198,13 @@ class _Run:
 
     def report(self, source: str | Path, targets: Sequence[Target], seconds: float) -> RasterReport:
         """What was found."""
+        surest = list(self._emitting.surest)
+        for at, look in self._looks.items():
+            surest[at] = (look.p_present, look.predicted_iou)
         found = tuple(
-            Found(expression, tally.area_px > 0, *surest, tally.area_px, tally.bbox, parts, area_m2, perimeter_m)
-            for expression, tally, surest, (parts, area_m2, perimeter_m) in zip(
-                self._expressions, self._tallies, self._emitting.surest, self._totals, strict=True
+            Found(expression, tally.area_px > 0, *sure, tally.area_px, tally.bbox, parts, area_m2, perimeter_m)
+            for expression, tally, sure, (parts, area_m2, perimeter_m) in zip(
+                self._expressions, self._tallies, surest, self._totals, strict=True
             )
         )
         notes = [note for text in self._expressions for note in language_warnings(text, self._segmenter.provenance)]
@@ -216,7 +220,9 @@ class _Run:
             targets=tuple(targets),
             failed=tuple(self._failure(tile) for tile in sorted(self.failed)),
             tiles=len(self._tiling),
+            scopes=tuple(self._scopes),
             empty=empty,
+            dropped=self._asking.dropped,
             reused=self._reused,
             gsd=self._planned.gsd,
             seconds=seconds,
@@ -227,29 +233,10 @@ class _Run:
     def _ask(self, prepared: Sequence[Prepared]) -> None:
         """Run the model on a group of tiles, and note what they say."""
         self.failed |= {tile.tile: tile.failure for tile in prepared if tile.failure is not None}
-        seen = [tile for tile in prepared if tile.views is not None]
-        questions = [(tile.views, text) for tile in seen for text in self._expressions if tile.views is not None]
-        outputs: list[RS2SAM2Output] = []
-        for at in range(0, len(questions), LARGEST_BATCH):
-            views, texts = zip(*questions[at : at + LARGEST_BATCH], strict=True)
-            outputs += self._segmenter.look(views, texts)
-        count = len(self._expressions)
-        answers = {
-            tile.tile: [self._answer(output) for output in outputs[at * count : (at + 1) * count]]
-            for at, tile in enumerate(seen)
-        }
+        answers = self._asking.answers(prepared)
         for tile in prepared:
             if tile.failure is None:
                 self._journal.add(tile.tile, answers.get(tile.tile))
-
-    def _answer(self, output: RS2SAM2Output) -> TileAnswer:
-        decision = self._segmenter.decision
-        logits = output.mask_logits[0, 0]
-        peak = float(mask_probability(logits.max(), self._segmenter.config))
-        p_present = presence.p_present(output, decision.presence, peak)
-        present = p_present >= decision.presence_threshold
-        half = logits.clamp(-1e4, 1e4).numpy().astype(np.float16)
-        return TileAnswer(p_present, float(output.predicted_iou), half if present else None)
 
     def _begin_rows(
         self, waiting: deque[Future[None]], begun: int, complete: int, outputs: Outputs, thread: ThreadPoolExecutor
@@ -336,4 +323,5 @@ def _header(
         "gsd": options.gsd,
         "aoi": None if options.aoi is None else list(options.aoi),
         "bands": None if options.bands is None else list(options.bands),
+        "scopes": [choose_scope(text, options.scope).scope for text in expressions],
     }
