@@ -61,7 +61,8 @@ def third_party(path: Path, *, top_level: bool) -> set[str]:
         if package != "rs2sam2" and package not in sys.stdlib_module_names:
             owners = {canonicalize_name(owner) for owner in known.get(package, [package])}
             # `lightning` ships a second name for itself; the one that is declared is the one that counts.
-            found.add(min(owners, key=lambda owner: (owner != package.lower(), owner)))
+            owner = min(owners, key=lambda owner: (owner != package.lower(), owner))
+            found.add({"pystac": "pystac-core"}.get(owner, owner))  # pystac is pystac-core and two dozen extensions
     return found
 
 

@@ -340,6 +340,6 @@ def test_other_parts_are_imported_when_they_are_called(monkeypatch: pytest.Monke
 
 def test_a_part_without_its_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delitem(sys.modules, "rs2sam2.training.cli", raising=False)
-    monkeypatch.setitem(sys.modules, "lightning.pytorch.cli", None)
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
     assert main(["train", "fit"]) == 2
     assert "rs2sam2[train]" in capsys.readouterr().err

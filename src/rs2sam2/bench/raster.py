@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from affine import Affine
+from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from rs2sam2.data.synthetic.scene import render_scene

@@ -50,7 +50,7 @@ def resident(process: "subprocess.Popen[str]") -> int:
 def write_geotiff(path: Path, pixels: NDArray[np.uint8], copies: int = 1) -> None:
     """Write (H, W, 3) as a GeoTIFF somewhere on Earth, so many times side by side and below each other."""
     import rasterio
-    from affine import Affine
+    from rasterio.transform import Affine
     from rasterio.windows import Window
 
     height, width = pixels.shape[:2]

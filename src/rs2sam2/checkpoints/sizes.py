@@ -100,6 +100,7 @@ def model_config(name: str, shapes: Mapping[str, Shape], hiera: HieraConfig, uni
         "union_encoder": union,
         "width": _size(shapes, "neck.convs.0.conv.weight", 0),
         "decoder_mlp_dim": _size(shapes, "mask_decoder.transformer.layers.0.mlp.layers.0.weight", 0),
+        "early_presence": any(part.startswith("early_presence.") for part in shapes),
     }
     first_fusion = f"{_BLOCKS}0.fusion.image_in.weight"
     if first_fusion in shapes:
