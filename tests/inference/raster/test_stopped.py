@@ -135,7 +135,10 @@ def test_too_little_disk(scene: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
-def test_killed_at_20_random_moments(scene: Path, tmp_path: Path) -> None:
+def test_killed_at_20_random_moments(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Imported once, by the process that the others are forked from, which does not look where this one has found it.
+    places = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(places))
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["red"])
     start(scene, tmp_path / "whole", RedSegmenter())
