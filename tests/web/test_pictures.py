@@ -50,7 +50,7 @@ def test_corrected_and_dark(new_tab, server, keep):
 
 
 CLICKS = [(0.2, 0.33, "left"), (0.43, 0.69, "right")]
-"""Shares of the map's width and height: a plane that was missed, a corner of the building that was taken for one."""
+"""Shares of the map's width and height: a plane that was missed, the building."""
 
 
 def test_small(new_tab, server, keep):
