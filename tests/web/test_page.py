@@ -248,6 +248,8 @@ def test_a_job_is_cancelled_and_another_finishes(tab, server):
     row = ask(tab, "the structure with a blue roof")
     expect(row.locator("small")).to_have_text(re.compile(r"^[\d,.]+ m²$"))
     assert download(tab, "GeoPackage").suggested_filename.endswith(".gpkg")
+    for job in server.get("/v1/jobs").json["jobs"]:  # the next page that opens this image would show it
+        assert server.ask("DELETE", f"/v1/jobs/{job['id']}").status == 204
 
 
 def test_words_and_names_are_never_markup(tab, scene_png):

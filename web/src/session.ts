@@ -64,14 +64,22 @@ export class Session {
     this.history.push(correct(this.history.present, layer.key, values));
   }
 
-  /** Jobs about this image that the server has from before: a page that was closed meanwhile goes on with them. */
+  /**
+   * Jobs about this image that the server has from before: a page that was closed meanwhile goes on with them. They lie
+   * below what was asked here, and what is selected stays so.
+   */
   async adoptJobs(api: Api): Promise<void> {
-    for (const job of (await api.jobs()).reverse()) {
+    for (const job of await api.jobs()) {
       const wanted = !isOver(job) || job.state === "done";
-      const known = this.history.present.layers.some((layer) => layer.query.job === job.id);
-      if (job.image !== this.image.id || job.expressions.length !== 1 || !wanted || known) continue;
-      const scene = { bounds: null, tiled: true };
-      this.history.replace(ask(this.history.present, job.expressions[0] ?? "", scene, job.threshold, job.id));
+      if (job.image !== this.image.id || job.expressions.length !== 1 || !wanted) continue;
+      const { layers, selected } = ask(this.history.present, job.expressions[0] ?? "", TILED, job.threshold, job.id);
+      const adopted = layers.slice(-1);
+      this.history.amend((document) => ({
+        layers: [...adopted, ...document.layers],
+        selected: document.selected ?? selected,
+      }));
     }
   }
 }
+
+const TILED = { bounds: null, tiled: true };
