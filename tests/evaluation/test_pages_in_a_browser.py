@@ -1,27 +1,14 @@
 """The reports in a real browser: nothing from outside, no complaint, tables that sort, dark, light, wide and narrow."""
 
-import os
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
+from browser import chromium
 from rs2sam2.cli import main
 from rs2sam2.data.registry import open_dataset
 
 pytestmark = pytest.mark.slow
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +29,8 @@ def pages(places_root, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}; the package `chromium` brings it, CHROMIUM can point to another")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+    with chromium("--disable-gpu") as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(params=["light", "dark"])

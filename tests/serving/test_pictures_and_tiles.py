@@ -165,6 +165,15 @@ def test_pixels_to_degrees_and_back(place: tuple[str, float, list[tuple[float, f
         assert np.allclose(in_pixels(found, [box[0]], "lonlat"), [[int(x), int(y)]], atol=0.02)
 
 
+def test_degrees_that_the_image_s_coordinates_do_not_reach_are_refused() -> None:
+    from rasterio.crs import CRS
+
+    place = Affine(0.4, 0, 5e5, 0, -0.4, 4e4)
+    utm = Picture(Path(), 500, 300, 3, "uint8", CRS.from_epsg(32636), place, (0, 0, 1, 1), 0.4, (1, 2))
+    with pytest.raises(Refusal, match="outside the coordinate system"):
+        in_pixels(utm, [(33.0, 0.3), (33.0, 95.0)], "lonlat")
+
+
 plain = Picture(Path(), 500, 300, 3, "uint8", None, None, None, None, None)
 
 

@@ -18,18 +18,12 @@ pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 import rasterio
 from PIL import Image
 
+from browser import chromium
 from rs2sam2.data.synthetic import render_scene
 from serving.running import Server, running
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 SWITCHES = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",  # the map draws with WebGL, and here is no graphics card
@@ -93,14 +87,8 @@ def server(page_files: Path, folder: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}; the package `chromium` brings it, CHROMIUM can point to another")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+    with chromium(*SWITCHES) as opened:
         yield opened
-        opened.close()
 
 
 @dataclass

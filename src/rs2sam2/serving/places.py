@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rs2sam2.data.building.raster_pixels import applied
-from rs2sam2.inference.measure import to_lonlat
+from rs2sam2.inference.measure import from_lonlat, to_lonlat
 from rs2sam2.serving.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -56,19 +56,13 @@ def in_pixels(picture: "Picture", points: ArrayLike, coordinates: Coordinates) -
     given = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     if coordinates == "pixels":
         return given
-    if picture.crs is None or picture.transform is None or picture.bounds is None:
+    convert = None if picture.crs is None or picture.bounds is None else from_lonlat(picture.crs)
+    if convert is None or picture.transform is None:
         raise Refusal(422, "this image has no place on Earth: give pixels")
-    from rasterio.errors import RasterioError
-    from rasterio.warp import transform
-
-    try:
-        x, y = transform("EPSG:4326", picture.crs, given[:, 0].tolist(), given[:, 1].tolist())[:2]
-    except RasterioError as error:
-        raise Refusal(422, "a point lies outside the coordinate system of this image") from error
-    found = np.column_stack(applied(~picture.transform, x, y))
-    if not np.isfinite(found).all():
+    placed = convert(given)
+    if not np.isfinite(placed).all():
         raise Refusal(422, "a point lies outside the coordinate system of this image")
-    return found
+    return np.column_stack(applied(~picture.transform, *placed.T))
 
 
 def box_in_pixels(
