@@ -11,6 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from rs2sam2.errors import ConfigError
 from rs2sam2.inference.segmenter import Segmenter
+from rs2sam2.serving import heap
 from rs2sam2.serving.app import create_app
 from rs2sam2.serving.service import Service
 from rs2sam2.serving.settings import Settings
@@ -48,6 +49,7 @@ def serve(settings: Settings) -> None:
         ConfigError: the address cannot be listened on.
         WeightsError: the weights cannot be loaded.
     """
+    heap.keep_small()
     warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most images have no place on Earth
     os.environ.update({name: value for name, value in _GDAL.items() if name not in os.environ})
     listening = _listen(settings)
