@@ -1,10 +1,11 @@
-"""Whether the optional 'geo' dependencies are here (rasterio, shapely, pyproj, pyogrio, pyarrow)."""
+"""Whether the optional dependencies 'geo' and 'notebook' are here."""
 
 from importlib.util import find_spec
 
 from rs2sam2.errors import MissingExtraError
 
 _GEO = ("rasterio", "shapely", "pyproj", "pyogrio", "pyarrow")
+_NOTEBOOK = ("matplotlib", "anywidget", "traitlets")
 
 
 def has_geo() -> bool:
@@ -20,3 +21,13 @@ def require_geo(capability: str) -> None:
     """
     if not has_geo():
         raise MissingExtraError(capability, "geo")
+
+
+def require_notebook(capability: str) -> None:
+    """Refuse a `capability` that needs the extra 'notebook'.
+
+    Raises:
+        MissingExtraError: if it is not installed.
+    """
+    if any(find_spec(name) is None for name in _NOTEBOOK):
+        raise MissingExtraError(capability, "notebook")

@@ -15,7 +15,7 @@ from scipy.ndimage import distance_transform_edt
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.outputs.tags import tags
 from rs2sam2.inference.palette import colour
-from rs2sam2.inference.segmentation import NOTHING, Segmentation
+from rs2sam2.inference.segmentation import Segmentation
 
 _SHORTEST, _LONGEST = 800, 2048
 _DIMMED, _TINT = 0.72, 0.07
@@ -98,7 +98,7 @@ def _captions(answers: Sequence[Segmentation], width: int) -> Image.Image:
         for line in _wrapped(answer.expression, large, width - 4 * unit):
             lines.append((line, large, _TEXT, index if first else None))
             first = False
-        lines.append((_summary(answer), small, _FAINT, None))
+        lines.append((answer.summary, small, _FAINT, None))
     heights = [round(1.5 * unit) if font is large else round(1.6 * unit) for _, font, _, _ in lines]
     panel = Image.new("RGB", (width, sum(heights) + unit), _PANEL)
     draw = ImageDraw.Draw(panel)
@@ -111,13 +111,6 @@ def _captions(answers: Sequence[Segmentation], width: int) -> Image.Image:
         draw.text((2.6 * unit, y), text, font=font, fill=ink)
         y += height
     return panel
-
-
-def _summary(answer: Segmentation) -> str:
-    if not answer.present:
-        return f"{NOTHING}  (present: {answer.p_present:.0%})"
-    area = f"{answer.area_px:,} px" if answer.area_m2 is None else f"{answer.area_m2:,.1f} m²"
-    return f"score {answer.score:.2f}   {area}   {answer.weights.name}"
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:

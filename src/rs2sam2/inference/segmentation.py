@@ -4,7 +4,7 @@ Shapes: H, W height and width of the user's image in pixels.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,11 @@ from rs2sam2.inference.extras import require_geo
 
 if TYPE_CHECKING:
     from affine import Affine
+    from matplotlib.axes import Axes
     from rasterio.crs import CRS
     from shapely.geometry import Polygon
 
+    from rs2sam2.inference.images import RasterImage
     from rs2sam2.inference.polygons.objects import Objects
     from rs2sam2.inference.user_prompts import UserPrompts
     from rs2sam2.inference.vectorize import Part
@@ -63,6 +65,7 @@ class Segmentation:
             outlines in pixels are the whole image's.
         prompts: the points and the box beside the words, or None.
         pseudo_mask_logits: (h, w) float32, see `pseudo_mask`; None for weights without a mask prompt generator.
+        image: that was asked about, for pictures of the answer; None where it was not kept.
     """
 
     expression: str
@@ -80,6 +83,7 @@ class Segmentation:
     origin: tuple[int, int] = (0, 0)
     prompts: "UserPrompts | None" = None
     pseudo_mask_logits: NDArray[np.float32] | None = None
+    image: "RasterImage | None" = field(default=None, repr=False)
 
     @property
     def score(self) -> float:
@@ -101,6 +105,32 @@ class Segmentation:
         logits = torch.from_numpy(self.pseudo_mask_logits)[None, None]
         found: NDArray[np.float32] = to_image_grid(logits, *self.mask.shape)[0, 0].sigmoid().numpy()
         return found if self.valid is None else np.where(self.valid, found, np.float32(0))
+
+    @property
+    def summary(self) -> str:
+        """One line for people: the score and the area, or that nothing matches."""
+        if not self.present:
+            return f"{NOTHING}  (present: {self.p_present:.0%})"
+        area = f"{self.area_px:,} px" if self.area_m2 is None else f"{self.area_m2:,.1f} m²"
+        return f"score {self.score:.2f}   {area}   {self.weights.name}"
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the image, the mask's outline, clicks and box, and what was found as the title.
+
+        Axes count in the coordinates of the image's CRS where its rows and columns run along them, else in pixels.
+
+        Args:
+            ax: where to draw; None makes a figure.
+
+        Returns:
+            The axes, to be drawn on further.
+
+        Raises:
+            MissingExtraError: if the extra 'notebook' is not installed.
+        """
+        from rs2sam2.inference.plot import plot
+
+        return plot(self, ax)
 
     @property
     def area_px(self) -> int:

@@ -282,6 +282,7 @@ class Segmenter(Looking):
             origin=origin,
             prompts=prompts,
             pseudo_mask_logits=None if pseudo_mask is None else pseudo_mask[0, 0].numpy(),
+            image=image,
         )
 
     def _decision(self, threshold: float | None) -> Decision:
