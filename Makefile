@@ -56,8 +56,9 @@ test-web: $(PACKAGES) ## types and unit tests of the map page (needs npm)
 serve: $(STAMP) $(PAGE) $(if $(filter $(PICTURES)/%,$(RASTERS)),$(RASTERS)) ## build and open the map page; RASTERS=my_folder opens yours
 	$(BIN)/rs2sam2 serve $(RASTERS) $(SERVE)
 
-pictures: $(STAMP) ## the pictures of the map page in docs (needs npm and Chromium)
-	RS2SAM2_PICTURES=$(CURDIR)/docs/images OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/web/test_pictures.py
+pictures: $(STAMP) ## the pictures of the maps in docs, and the notebook there (needs npm and Chromium)
+	RS2SAM2_PICTURES=$(CURDIR)/docs/images OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow \
+	    tests/web/test_pictures.py tests/test_notebook.py tests/inference/test_explore_in_a_browser.py::test_picture_for_the_docs
 
 wheel: $(STAMP) $(PAGE) ## a wheel with the map page in it, in dist (needs npm)
 	$(BIN)/python -m hatchling build -t wheel

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from affine import Affine
-
-plt = pytest.importorskip("matplotlib.pyplot", reason="the extra 'notebook' is not installed")
 from rasterio.crs import CRS
 
 from rs2sam2.errors import MissingExtraError
 from rs2sam2.inference import extras
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.user_prompts import UserPrompts
+
+plt = pytest.importorskip("matplotlib.pyplot", reason="the extra 'notebook' is not installed")
 
 MASK = np.zeros((60, 90), dtype=bool)
 MASK[10:30, 40:70] = True
@@ -47,7 +47,9 @@ def test_on_the_map(answer):
     corners = outline(ax)
     assert np.abs(corners.min(axis=0) - (452_020, 35_985)).max() <= 0.25
     assert ax.get_xlabel() == "EPSG:32636" and " m²" in ax.get_title()
-    assert "452020" in [tick.get_text() for tick in ax.get_xticklabels()], "whole numbers, no offset to add in one's head"
+    assert "452020" in [tick.get_text() for tick in ax.get_xticklabels()], (
+        "whole numbers, no offset to add in one's head"
+    )
 
 
 def test_a_turned_raster_counts_in_pixels(answer):

@@ -62,6 +62,12 @@ class RasterImage:
         """Columns."""
         return int(self.pixels.shape[1])
 
+    def part(self, x0: int, y0: int, x1: int, y1: int) -> "RasterImage":
+        """The pixels from column x0 and row y0 until before x1 and y1, in their place on Earth; all lie inside."""
+        moved = None if self.transform is None else self.transform @ type(self.transform).translation(x0, y0)
+        valid = None if self.valid is None else self.valid[y0:y1, x0:x1]
+        return RasterImage(self.pixels[y0:y1, x0:x1], moved, self.crs, valid, self.name)
+
 
 def open_image(source: ImageSource) -> RasterImage:
     """Read an image from a file, from Pillow or from an array.

@@ -42,7 +42,7 @@ def plot(answer: Segmentation, ax: "Axes | None" = None) -> "Axes":
         axis.set_major_locator(MaxNLocator(_TICKS))
     ax.ticklabel_format(useOffset=False, style="plain")
     if on_map(answer) and answer.crs is not None:
-        ax.set_xlabel(crs_name(answer.crs), parse_math=False)
+        ax.set_xlabel(str(crs_name(answer.crs)), parse_math=False)
     return ax
 
 

@@ -6,7 +6,7 @@ Shapes: B expressions, H, W height and width of the user's image in pixels, S si
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from rs2sam2.inference.segmentation import Segmentation
 from rs2sam2.inference.user_prompts import UserPrompts
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
 from rs2sam2.preprocess import to_image_grid
+
+if TYPE_CHECKING:
+    from rs2sam2.inference.explore.explorer import Explorer
 
 __all__ = ["LARGEST_BATCH", "Segmentation", "Segmenter", "Views"]
 
@@ -139,6 +142,20 @@ class Segmenter(Looking):
         """
         prompts = UserPrompts.of(points, labels, box)
         return self.answer(seen.image, seen.expression, self.decode(seen, prompts), threshold, prompts=prompts)
+
+    def explore(self, image: ImageSource | RasterImage) -> "Explorer":
+        """A map for a notebook: type, click, draw a box, move the threshold; the answers are at hand in Python.
+
+        Args:
+            image: as in a call.
+
+        Raises:
+            ImageError: if the image cannot be opened.
+            MissingExtraError: if the extra 'notebook' is not installed.
+        """
+        from rs2sam2.inference.explore.explorer import Explorer
+
+        return Explorer(self, image)
 
     def decode(self, seen: Seen, prompts: UserPrompts | None) -> RS2SAM2Output:
         """As `correct`, but the model's own numbers, of which `answer` makes an answer; they are small enough to keep.

@@ -85,6 +85,12 @@ class UserPrompts:
         """With the first `count` of the points alone, and with the box."""
         return type(self)(self.points[:count], self.labels[:count], self.box)
 
+    def moved(self, x: float, y: float) -> Self:
+        """Shifted to the right and downwards, in pixels."""
+        points = tuple((px + x, py + y) for px, py in self.points)
+        box = None if self.box is None else (self.box[0] + x, self.box[1] + y, self.box[2] + x, self.box[3] + y)
+        return type(self)(points, self.labels, box)
+
     def foreground(self, size: tuple[int, int], grid: tuple[int, int]) -> NDArray[np.intp]:
         """(M, 2) rows and columns on a grid of the pixels that were said to belong to the thing.
 

@@ -1,0 +1,1 @@
+"""A map in a notebook: words, clicks, a box, and the answers at hand in Python."""
