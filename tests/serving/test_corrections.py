@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
+from rs2sam2 import Segmenter
 from rs2sam2.data.registry import open_dataset
 from rs2sam2.errors import DataError
 from rs2sam2.serving.client import Client
@@ -17,6 +19,11 @@ from rs2sam2.serving.corrections import Corrections
 from serving.running import Server, running
 
 WORDS, ABSENT = "the largest building", "the pink submarine in the volcano"
+
+
+def rs2sam2(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "rs2sam2", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -43,9 +50,7 @@ def test_kept_masks_are_a_data_set(keeping: Server, tmp_path: Path) -> None:
     assert answer.status == 200, answer.body
     root = tmp_path / "set"
     zipfile.ZipFile(io.BytesIO(answer.body)).extractall(root)
-    checked = subprocess.run(
-        [sys.executable, "-m", "rs2sam2", "data", "check", "oam-ref", str(root)], capture_output=True, text=True
-    )
+    checked = rs2sam2(tmp_path, "data", "check", "oam-ref", str(root))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     samples = {split: list(open_dataset("oam-ref", root, split)) for split in ("train", "val")}
     assert all(samples.values()) and sum(map(len, samples.values())) == 5
@@ -98,3 +103,28 @@ def test_fewer_places_than_splits_are_refused(client: Client, server: Server, id
             for one in server.get("/v1/corrections").json["corrections"]
         ]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_training_reads_what_was_corrected(keeping: Server, root: Path, rasters: Path, tmp_path: Path) -> None:
+    client = Client(keeping.url)
+    ids = {Path(image["name"]).name: image["id"] for image in client.images()}
+    for x in (0, 300, 600):
+        clicked = client.segment(
+            ids["wide.tif"], WORDS, scene=[x, 0, x + 256, 256], points=[[x + 100, 120]], labels=[1]
+        )
+        assert client.keep(clicked["id"], category="building")["area_px"] > 0
+        client.keep(client.segment(ids["wide.tif"], ABSENT, scene=[x, 0, x + 256, 256])["id"], category="submarine")
+    client.download("/v1/corrections/dataset.zip?val=0.3", tmp_path / "set.zip")
+    zipfile.ZipFile(tmp_path / "set.zip").extractall(tmp_path / "own")
+    checked = rs2sam2(tmp_path, "data", "check", "oam-ref", "own")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    recipe = yaml.safe_load((root / "configs" / "own.yaml").read_text())
+    recipe["trainer"] |= {"max_epochs": 1, "limit_train_batches": 2}
+    recipe["data"] |= {"workers": 0, "batch_size": 2}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(recipe))
+    trained = rs2sam2(tmp_path, "train", "fit", "--config", "own.yaml")
+    assert trained.returncode == 0, trained.stdout[-1000:] + trained.stderr[-3000:]
+    answer = Segmenter.from_pretrained(tmp_path / "runs/own/weights", "cpu")(rasters / "plain.png", WORDS)
+    assert answer.weights.sha256 != client.about()["weights"]["sha256"]

@@ -2,7 +2,7 @@
 
 from concurrent.futures import CancelledError
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from rs2sam2.model.rs2sam2 import RS2SAM2Output
-from rs2sam2.serving.engine import Engine, Ticket
+from rs2sam2.serving.engine import _PATIENCE, Engine, Ticket
 from rs2sam2.serving.metrics import Metrics
 from rs2sam2.serving.model import Model, Question
 from rs2sam2.serving.picture import Picture, make_picture
@@ -131,3 +131,32 @@ def test_a_closed_engine_has_answered_and_takes_nothing_more(model: HeldWeights,
     with pytest.raises(Refusal) as caught:
         asked(engine, picture, "late")
     assert caught.value.status_code == 503
+
+
+def test_a_long_run_gives_way(engine: Engine, model: HeldWeights, picture: Picture) -> None:
+    first = occupy(engine, model, picture)
+    second = asked(engine, picture, "second")
+    went_on = Event()
+    waiting = Thread(target=lambda: (engine.give_way(Event()), went_on.set()))
+    waiting.start()
+    assert not went_on.wait(0.5)
+    model.go.set()
+    assert went_on.wait(WAIT) and first.answered.done() and second.answered.done()
+    waiting.join()
+
+
+def test_a_long_run_that_is_cancelled_does_not_wait(engine: Engine, model: HeldWeights, picture: Picture) -> None:
+    occupy(engine, model, picture)
+    cancelled = Event()
+    waiting = Thread(target=engine.give_way, args=(cancelled,))
+    waiting.start()
+    cancelled.set()
+    waiting.join(_PATIENCE / 2)
+    assert not waiting.is_alive()
+
+
+def test_a_long_run_goes_on_some_day(engine: Engine, model: HeldWeights, picture: Picture, monkeypatch) -> None:
+    monkeypatch.setattr("rs2sam2.serving.engine._PATIENCE", 0.3)
+    first = occupy(engine, model, picture)
+    engine.give_way(Event())
+    assert not first.answered.done()

@@ -26,6 +26,8 @@ const HINTS: Record<Tool, string> = {
   scene: "Draw the part of the image that the next expression is about",
 };
 
+const ONE_PLACE = " All its masks are from one place: before you train, keep some from another, to validate on.";
+
 export async function startApp(api: Api, about: About): Promise<void> {
   const view = await MapView.create(byId("map"), api, about.basemap);
   new App(api, about, view);
@@ -197,9 +199,9 @@ class App {
     if (layer && path) await this.#save(layer.query.scene.tiled ? path : withThreshold(path, layer.answer?.threshold ?? null));
   }
 
-  async #save(path: string): Promise<void> {
+  async #save(path: string, more = ""): Promise<void> {
     try {
-      say(`Saved ${await save(this.#api, path)}.`);
+      say(`Saved ${await save(this.#api, path)}.${more}`);
     } catch (error) {
       complain(error);
     }
@@ -211,7 +213,7 @@ class App {
     try {
       say(`Saved ${await save(this.#api, path)}.`);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 422) await this.#save(`${path}?val=0&test=0`);
+      if (error instanceof ApiError && error.status === 422) await this.#save(`${path}?val=0&test=0`, ONE_PLACE);
       else complain(error);
     }
   }

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.segmenter import LARGEST_BATCH
@@ -17,6 +17,10 @@ from rs2sam2.serving.refusals import Refusal
 _SCENES = 2
 """That stay in memory: people ask about one again and again."""
 _FIRST_GUESS = 1.0
+_PATIENCE = 10.0
+"""Seconds after which a long run takes its turn though people go on asking: it shall end some day."""
+_GLANCE = 0.2
+"""Seconds until a run that waits sees that it was cancelled."""
 
 
 @dataclass(eq=False)
@@ -49,7 +53,7 @@ class Engine:
         self._model, self._most, self._metrics = model, most_waiting, metrics
         self._waiting: deque[Ticket] = deque()
         self._changed = Condition()
-        self._closed = False
+        self._closed = self._busy = False
         self._scenes: OrderedDict[tuple[str, Window], RasterImage] = OrderedDict()
         self._seconds = _FIRST_GUESS
         self._thread = Thread(target=self._work, name="model", daemon=True)
@@ -69,7 +73,7 @@ class Engine:
                 raise Refusal(429, f"{len(self._waiting)} requests wait already: ask again later", retry_after=seconds)
             self._waiting.append(ticket)
             self._metrics.waiting.set(len(self._waiting))
-            self._changed.notify()
+            self._changed.notify_all()
 
     def abandon(self, ticket: Ticket) -> None:
         """Nobody waits for this one any more: unless it runs already, it never will."""
@@ -79,11 +83,22 @@ class Engine:
                 self._waiting.remove(ticket)
             self._metrics.waiting.set(len(self._waiting))
 
+    def give_way(self, unless: Event) -> None:
+        """Wait, between two steps of a long run, until nobody waits for an answer; at most `_PATIENCE`.
+
+        Args:
+            unless: ends the waiting.
+        """
+        end = time.monotonic() + _PATIENCE
+        with self._changed:
+            while (self._waiting or self._busy) and not unless.is_set() and time.monotonic() < end:
+                self._changed.wait(_GLANCE)
+
     def close(self) -> None:
         """Answer what waits, then stop."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def _work(self) -> None:
@@ -95,10 +110,13 @@ class Engine:
     def _next(self) -> list[Ticket]:
         """The ticket that came first, and those after it that can share its pass; nothing at the end."""
         with self._changed:
+            self._busy = False
+            self._changed.notify_all()
             while not self._waiting:
                 if self._closed:
                     return []
                 self._changed.wait()
+            self._busy = True
             chosen = [self._waiting.popleft()]
             room = LARGEST_BATCH - chosen[0].question.size
             for ticket in list(self._waiting):

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,9 +91,18 @@ class Job:
 class Jobs:
     """All of them; of the finished ones, the last."""
 
-    def __init__(self, segmenter: Segmenter, workspace: Path, limits: Limits) -> None:
-        """Start the thread; files go into a folder of `workspace`."""
-        self._segmenter, self._limits = segmenter, limits
+    def __init__(
+        self, segmenter: Segmenter, workspace: Path, limits: Limits, give_way: Callable[[Event], None]
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            segmenter: the model.
+            workspace: files go into a folder of it.
+            limits: of the server.
+            give_way: called before each batch of tiles: waits until nobody else needs the model, or the event is set.
+        """
+        self._segmenter, self._limits, self._give_way = segmenter, limits, give_way
         self._folder = workspace / "jobs"
         self._folder.mkdir()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
@@ -178,7 +187,7 @@ class Jobs:
     def _run(self, job: Job) -> None:
         try:
             job.folder.mkdir()
-            job.answers = run(self._segmenter, job.order, job.folder, job.tick, job.cancelled.is_set)
+            job.answers = run(self._segmenter, job.order, job.folder, job.tick, lambda: self._stops(job))
         except StoppedError:
             job.end("cancelled")
         except (Rs2Sam2Error, Refusal) as error:
@@ -189,6 +198,10 @@ class Jobs:
             job.end("failed", f"the server failed at this ({type(error).__name__})")
         else:
             job.end("done")
+
+    def _stops(self, job: Job) -> bool:
+        self._give_way(job.cancelled)
+        return job.cancelled.is_set()
 
     def _forget_old(self) -> None:
         ended = [job.id for job in self._jobs.values() if job.state in FINAL]

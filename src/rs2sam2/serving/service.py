@@ -45,7 +45,7 @@ class Service:
         self.library = Library(settings, workspace)
         self.results = Results(settings.limits.results)
         self.engine = Engine(Model(segmenter), settings.limits.waiting, self.metrics)
-        self.jobs = Jobs(segmenter, workspace, settings.limits)
+        self.jobs = Jobs(segmenter, workspace, settings.limits, self.engine.give_way)
         self.corrections = Corrections(settings.keep or workspace / "corrections")
         self.stopping = False
         self._tiles = anyio.CapacityLimiter(_TILES)
