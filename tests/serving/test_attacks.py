@@ -7,12 +7,14 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from serving.conftest import write_geotiff
@@ -197,8 +199,6 @@ def test_a_decompression_bomb_is_refused_by_its_header(trapped: Server, side: in
 
 
 def test_a_tiff_bomb_is_refused_by_its_header(trapped: Server, tmp_path: Path) -> None:
-    import rasterio
-
     with rasterio.open(
         tmp_path / "bomb.tif",
         "w",
@@ -220,6 +220,53 @@ def test_a_tiff_bomb_is_refused_by_its_header(trapped: Server, tmp_path: Path) -
     assert len(content) < 100_000
     answer = trapped.send("/v1/images", content, "bomb.tif")
     assert (answer.status, answer.error) == (413, "too_large")
+
+
+def one_block(side: int, block: int, bands: int) -> bytes:
+    """A TIFF of side x side pixels in one deflated block, whose bands lie beside one another."""
+    data = zlib.compress(b"\0" * 1_000_000, 9)
+    tags = {256: side, 257: side, 258: 8, 259: 8, 262: 1, 277: bands, 284: 1, 322: block, 323: block, 325: len(data)}
+    tags[324] = 8 + 2 + 12 * (len(tags) + 1) + 4
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + data
+
+
+@pytest.mark.parametrize(("block", "bands"), [(65_520, 1), (256, 65_535), (16_384, 200)])
+def test_a_small_tiff_that_unpacks_to_gigabytes_is_refused(trapped: Server, block: int, bands: int) -> None:
+    before = resident(trapped)
+    answer = trapped.send("/v1/images", one_block(200, block, bands), "small.tif")
+    assert (answer.status, answer.error) == (413, "too_large") and "unpacks" in answer.json["error"]["message"]
+    assert resident(trapped) - before < 50_000
+    assert trapped.send("/v1/images", one_block(200, 256, 4), "small.tif").status in {200, 201}
+
+
+@pytest.mark.parametrize("place", [(0, 0, 5, 0, 0, 5), (1e-300, 0, 0, 0, -1e-300, 0), (1e300, 0, 1e300, 0, -1e300, 0)])
+def test_a_place_that_is_none_is_none(trapped: Server, tmp_path: Path, place: tuple[float, ...]) -> None:
+    shape = {"width": 64, "height": 64, "count": 1, "dtype": "uint8"}
+    placed = {"crs": "EPSG:3857", "transform": rasterio.Affine(*place)}
+    with rasterio.open(tmp_path / "lost.tif", "w", driver="GTiff", **shape, **placed) as raster:
+        raster.write(np.full((1, 64, 64), 1 + int(place[0] > 0) + int(place[0] > 1), np.uint8))
+    image = trapped.send("/v1/images", (tmp_path / "lost.tif").read_bytes(), "lost.tif").json
+    asked = {"image": image["id"], "expressions": ["the building"]}
+    assert trapped.ask("POST", "/v1/segment", asked).status == 200
+    image = trapped.get(f"/v1/images/{image['id']}").json
+    assert image["state"] == "ready" and image["bounds"] is image["tiles"]["mercator"] is None
+    lonlat = {"points": [[1, 1]], "labels": [1], "coordinates": "lonlat"}
+    assert trapped.ask("POST", "/v1/segment", asked | lonlat).status == 422
+
+
+def test_a_line_of_pixels_does_not_fill_the_disk(trapped: Server, hostile: Path) -> None:
+    def line(width: int) -> bytes:
+        buffer = io.BytesIO()
+        Image.new("L", (width, 1), 90).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    answer = trapped.send("/v1/images", line(2_000_000))
+    assert (answer.status, answer.error) == (413, "too_large") and "longest side" in answer.json["error"]["message"]
+    image = trapped.send("/v1/images", line(100_000)).json["id"]
+    assert trapped.ask("POST", "/v1/segment", {"image": image, "expressions": ["the road"]}).status == 200
+    made = sorted(Path(tempfile.gettempdir()).glob(f"rs2sam2-serve-*/uploads/{image}/picture.tif"))
+    assert made and made[0].stat().st_size < 60_000_000, "a third of what whole blocks would take"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 Shapes: H, W image height and width in pixels.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from rs2sam2.inference.bands import bands_to_rgb
 from rs2sam2.inference.images import RasterImage, check_size
 
 if TYPE_CHECKING:
+    from affine import Affine
     from rasterio import DatasetReader
 
 _RGB = ("red", "green", "blue")
@@ -44,7 +46,7 @@ def read_raster(path: Path, name: str, driver: str = "GTiff") -> RasterImage:
             check_size(dataset.width, dataset.height, name)
             samples = read_colours(dataset)
             mask = dataset.dataset_mask() > 0
-            crs, transform = dataset.crs, dataset.transform
+            crs, transform = dataset.crs, placement(dataset)
     except (RasterioError, ValueError, MemoryError) as error:
         if isinstance(error, ImageError):
             raise
@@ -55,7 +57,14 @@ def read_raster(path: Path, name: str, driver: str = "GTiff") -> RasterImage:
     if np.iscomplexobj(samples):
         raise ImageError(f"{name}: its samples are complex numbers: export their amplitude first")
     pixels, valid = bands_to_rgb(samples, None if mask.all() else mask, name)
-    return RasterImage(pixels, None if transform.is_identity else transform, crs or None, valid, name)
+    return RasterImage(pixels, transform, crs or None, valid, name)
+
+
+def placement(dataset: "DatasetReader") -> "Affine | None":
+    """Pixel corner (column, row) to coordinates of the CRS; None without one, or with one that has no way back."""
+    transform: Affine = dataset.transform
+    lost = transform.is_identity or transform.is_degenerate or not math.isfinite(transform.determinant)
+    return None if lost else transform
 
 
 def read_colours(

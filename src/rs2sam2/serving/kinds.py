@@ -1,15 +1,20 @@
 """What a stranger's file is, by its content: never by its name, and before anything is decoded."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from PIL import Image
 
 from rs2sam2.errors import ImageError
 from rs2sam2.inference.images import READABLE
 from rs2sam2.serving.refusals import Refusal
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
 
 Kind = Literal["tiff", "vrt", "picture"]
 
@@ -18,6 +23,10 @@ DRIVERS: Mapping[Kind, str] = {"tiff": "GTiff", "vrt": "VRT"}
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BEGINNING = 512
+LONGEST = 1 << 18
+"""Side of an upload, in pixels: it is padded to blocks, so a line of pixels takes many times its own room."""
+_BLOCK_BYTES, _TIFF_BYTES = 4, 16
+"""Unpacked, of one block of a TIFF and of what has to be read of it, for each pixel that an upload may have."""
 
 
 def kind_of(path: Path) -> Kind | None:
@@ -57,13 +66,35 @@ def check_upload(path: Path, most_pixels: int) -> Kind:
     if kind is None or kind == "vrt":
         raise Refusal(415, "not an image that can be read: send PNG, JPEG, TIFF, WebP, AVIF, JPEG 2000, BMP or GIF")
     width, height = declared_size(path, kind)
+    if max(width, height) > LONGEST:
+        raise Refusal(413, f"{width} x {height} pixels: the longest side that is taken is {LONGEST}: cut it into parts")
     if width * height > most_pixels:
         raise Refusal(
             413,
             f"{width} x {height} pixels are more than the limit of {most_pixels / 1e6:.0f} megapixels for an upload: "
             "cut it into parts, or let the server's owner serve the file from a folder",
         )
+    if kind == "tiff":
+        _check_blocks(path, most_pixels)
     return kind
+
+
+def _check_blocks(path: Path, most_pixels: int) -> None:
+    """A TIFF of few pixels may still unpack to any size: by its bands, or by blocks larger than itself."""
+    from rasterio.enums import Interleaving
+
+    with _raster(path, DRIVERS["tiff"]) as dataset:
+        # Bands that lie beside one another in a block are unpacked together.
+        bands = dataset.count if dataset.interleaving is Interleaving.pixel else min(dataset.count, 4)
+        sample = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
+        height, width = dataset.block_shapes[0]
+        block, whole = (pixels * bands * sample for pixels in (height * width, dataset.height * dataset.width))
+    if block > _BLOCK_BYTES * most_pixels or whole > _TIFF_BYTES * most_pixels:
+        raise Refusal(
+            413,
+            f"a TIFF of {dataset.count} bands in blocks of {width} x {height} pixels unpacks to too much: "
+            "export fewer bands, in tiles of 256 or 512 pixels",
+        )
 
 
 def _picture_size(path: Path) -> tuple[int, int] | None:
@@ -81,13 +112,22 @@ def _picture_size(path: Path) -> tuple[int, int] | None:
 
 
 def _raster_size(path: Path, driver: str) -> tuple[int, int] | None:
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import RasterioError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver=driver) as dataset:
-                return dataset.width, dataset.height
+        with _raster(path, driver) as dataset:
+            return dataset.width, dataset.height
     except RasterioError:
         return None
+
+
+@contextmanager
+def _raster(path: Path, driver: str) -> "Iterator[DatasetReader]":
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset = rasterio.open(path, driver=driver)
+    with dataset:
+        yield dataset

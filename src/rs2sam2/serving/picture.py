@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rs2sam2.errors import ImageError
 from rs2sam2.files import whole_file
 from rs2sam2.inference.bands import NO_DATA_COLOUR
+from rs2sam2.inference.geotiff import placement
 from rs2sam2.inference.images import RasterImage, open_image
 from rs2sam2.inference.measure import ground_lengths
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
@@ -34,6 +35,8 @@ Tick = Callable[[float], None]
 Strip = tuple[int, NDArray[np.uint8], NDArray[np.bool_] | None]
 
 BLOCK = 256
+_BLOCK_STEP = 16
+"""TIFF's own."""
 HIGHEST_ZOOM = 24
 """Of map tiles."""
 _ROWS = 512
@@ -77,8 +80,9 @@ class Picture:
             Refusal: it cannot be read (404).
         """
         with opened(path) as dataset:
-            placed = dataset.crs is not None and not dataset.transform.is_identity
-            crs, transform = (dataset.crs, dataset.transform) if placed else (None, None)
+            crs, transform = dataset.crs, placement(dataset)
+            if crs is None or transform is None:
+                crs = transform = None
             size, tags = (dataset.width, dataset.height), dataset.tags()
             bounds = metres = zooms = None
             if crs is not None and transform is not None:
@@ -109,6 +113,11 @@ class Picture:
             self.crs,
             None if valid.all() else valid,
         )
+
+
+def block_side(side: int) -> int:
+    """Of the blocks along a side of a picture, in pixels: a narrow picture would be mostly what is beyond its edge."""
+    return min(BLOCK, -(-side // _BLOCK_STEP) * _BLOCK_STEP)
 
 
 @contextmanager
@@ -179,8 +188,6 @@ _LAYOUT: dict[str, Any] = {
     "photometric": "RGB",
     "alpha": "YES",
     "tiled": True,
-    "blockxsize": BLOCK,
-    "blockysize": BLOCK,
     "interleave": "pixel",
     "BIGTIFF": "IF_SAFER",
 }
@@ -215,7 +222,8 @@ def _read(source: Path) -> Iterator[Strip]:
 
 
 def _facts(width: int, height: int, bands: int, dtype: str, crs: object, transform: object) -> dict[str, Any]:
-    grid = {"width": width, "height": height, "crs": crs, "transform": transform}
+    blocks = {"blockxsize": block_side(width), "blockysize": block_side(height)}
+    grid = {"width": width, "height": height, "crs": crs, "transform": transform} | blocks
     return {"width": width, "height": height, "bands": bands, "dtype": dtype, "grid": grid}
 
 

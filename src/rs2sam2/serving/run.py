@@ -13,6 +13,7 @@ from rs2sam2.errors import ConfigError
 from rs2sam2.inference.segmenter import Segmenter
 from rs2sam2.serving import heap
 from rs2sam2.serving.app import create_app
+from rs2sam2.serving.connection import Connection
 from rs2sam2.serving.service import Service
 from rs2sam2.serving.settings import Settings
 
@@ -58,6 +59,7 @@ def serve(settings: Settings) -> None:
         service = Service(settings, segmenter)
         config = uvicorn.Config(
             create_app(service),
+            http=Connection,
             log_level="warning",
             access_log=False,
             server_header=False,

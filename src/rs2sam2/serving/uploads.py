@@ -12,6 +12,7 @@ from typing import BinaryIO
 from rs2sam2.errors import printable
 from rs2sam2.files import file_sha256
 from rs2sam2.serving.kinds import Kind, check_upload, declared_size
+from rs2sam2.serving.picture import BLOCK
 from rs2sam2.serving.refusals import Refusal
 from rs2sam2.serving.settings import Limits
 
@@ -90,7 +91,7 @@ class Uploads:
                 folder.mkdir()
                 # Which reader is asked goes by the suffix, and the suffix by the content.
                 source = path.rename(folder / ("source.tif" if kind == "tiff" else "source.img"))
-                size = source.stat().st_size + _PIXEL_BYTES * math.prod(declared_size(source, kind))
+                size = source.stat().st_size + _PIXEL_BYTES * math.prod(map(_padded, declared_size(source, kind)))
                 upload = Upload(identifier, plain_name(name), folder, source, kind, size)
                 self._kept[identifier] = upload
                 self._make_room()
@@ -116,6 +117,11 @@ class Uploads:
 
     def _forget(self, identifier: str) -> None:
         shutil.rmtree(self._kept.pop(identifier).folder, ignore_errors=True)
+
+
+def _padded(side: int) -> int:
+    """With its overviews' blocks, which reach beyond a narrow image."""
+    return -(-side // BLOCK) * BLOCK
 
 
 def plain_name(name: str | None) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from rs2sam2.errors import ConfigError, ImageError
 from rs2sam2.inference.bands import NO_DATA_COLOUR, Limits, stretch_limits, stretched, with_finite
-from rs2sam2.inference.geotiff import read_colours
+from rs2sam2.inference.geotiff import placement, read_colours
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.raster.address import REMOTE, gdal_name, is_remote
 
@@ -80,7 +80,7 @@ class RasterSource:
             raise ConfigError(f"bands {', '.join(map(str, bands))}: {self.name} has {dataset.count}")
         if any(kind.startswith("complex") for kind in dataset.dtypes):
             raise ImageError(f"{self.name}: its samples are complex numbers: export their amplitude first")
-        whole = None if dataset.transform.is_identity else dataset.transform
+        whole = placement(dataset)
         self.crs: CRS | None = dataset.crs or None
         self._left, self._top, right, bottom = self._area(aoi, whole if self.crs is not None else None)
         self.width, self.height = right - self._left, bottom - self._top
