@@ -117,9 +117,11 @@ class RasterSource:
             return None
         if valid is not None:
             pixels[~valid] = NO_DATA_COLOUR
-        canvas = np.empty((y1 - y0, x1 - x0, 3), dtype=np.uint8)
-        canvas[:] = NO_DATA_COLOUR
-        canvas[: len(pixels), : pixels.shape[1]] = pixels
+        canvas = pixels
+        if pixels.shape[:2] != (y1 - y0, x1 - x0):
+            canvas = np.empty((y1 - y0, x1 - x0, 3), dtype=np.uint8)
+            canvas[:] = NO_DATA_COLOUR
+            canvas[: len(pixels), : pixels.shape[1]] = pixels
         exact = (left / shrink_x - x0, top / shrink_y - y0, right / shrink_x - x0, bottom / shrink_y - y0)
         if np.allclose(exact, (0, 0, canvas.shape[1], canvas.shape[0]), atol=1e-6):
             return RasterImage(canvas, name=self.name)
