@@ -1,6 +1,7 @@
 """What `rs2sam2 bench raster` starts for each raster: one run, which prints a line of JSON about itself."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter, Views
 from rs2sam2.model.rs2sam2 import RS2SAM2Output
+
+_TURNS = 3
 
 
 def main() -> None:
@@ -55,13 +58,15 @@ def _speed(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
 
     _run(segmenter, raster)  # what is slow the first time only: imports, memory
     pipeline, model = [], []
-    for _ in range(2):
+    for _ in range(_TURNS):
         pipeline.append(_timed(lambda: _run(segmenter, raster)))
         model.append(_timed(model_alone))
     looked_at = len(views) * -(-len(tiling) // len(views)) / len(tiling)
     (wall, cpu), (model_wall, model_cpu) = min(pipeline), min(model)
     return {
         "tiles": len(tiling),
+        "cores": len(os.sched_getaffinity(0)),
+        "turns": _TURNS,
         "pipeline": {"pixels_per_second": pixels / wall, "cpu_seconds": cpu},
         "model": {"pixels_per_second": pixels * looked_at / model_wall, "cpu_seconds": model_cpu / looked_at},
         "ratio": model_wall / looked_at / wall,
