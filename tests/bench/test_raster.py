@@ -15,7 +15,7 @@ def test_memory_does_not_depend_on_the_raster(tmp_path: Path) -> None:
     asked = ["bench", "raster", "--side", "4096", "--side", "8192", "--speed-side", "2048", "--filled", "16"]
     assert main([*asked, "-o", str(output)]) == 0
     report = json.loads(output.read_text())
-    assert report["format"] == "rs2sam2.bench-raster/1"
+    assert report["format"] == "rs2sam2.bench-raster/2"
     small, large = report["memory"]
     assert large["pixels"] == 4 * small["pixels"] and large["tiles"] > 3 * small["tiles"]
     assert large["objects"] > small["objects"] > 0

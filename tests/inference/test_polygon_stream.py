@@ -131,7 +131,8 @@ def test_memory_is_bounded_by_what_is_open() -> None:
         return highest
 
     peak(2)
-    assert peak(60) < 1.3 * peak(6)
+    growth = peak(60) - peak(6)
+    assert growth < 0.1 * 54 * strip.size, "the corners of the object that goes through them all"
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 from rs2sam2.data.synthetic.scene import render_scene
 from rs2sam2.errors import Rs2Sam2Error
 
-FORMAT = "rs2sam2.bench-raster/1"
+FORMAT = "rs2sam2.bench-raster/2"
 EXPRESSION = "the buildings"
 _SCENES, _SIDE, _BLOCK = 4, 1024, 512
 _METRES = 0.1
@@ -39,9 +39,9 @@ def measure(
 
     Returns:
         "format", "expression", "filled"; "memory", for each side "pixels", "tiles", "objects", "peak" (bytes) and
-        "loaded" (bytes before the run); "largest_over_smallest" (of the peaks); "speed": "side", "tiles", "pipeline"
-        and "model" (alone, on as many tiles) with "pixels_per_second" by the clock and "cpu_seconds" of all cores
-        together, and the "ratio" of the former.
+        "loaded" (bytes before the run); "largest_over_smallest" (of the peaks); "speed": "side", "tiles", "cores",
+        "turns", "pipeline" and "model" (alone, on as many tiles) with "pixels_per_second" by the clock and
+        "cpu_seconds" of all cores together, and the "ratio" of the former.
 
     Raises:
         Rs2Sam2Error: a run failed.

@@ -1,9 +1,10 @@
 """What `rs2sam2 bench raster` starts for each raster: one run, which prints a line of JSON about itself."""
 
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import plan
 from rs2sam2.inference.raster.report import RasterReport
 from rs2sam2.inference.raster.run import segment_raster
+from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
-from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter, Views
+from rs2sam2.model.rs2sam2 import RS2SAM2Output
+
+_TURNS = 3
 
 
 def main() -> None:
@@ -39,23 +44,29 @@ def _speed(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
         tiling = plan(source, segmenter.config, 1, (), options).tiling
         pixels = source.width * source.height
         first = [source.picture(tiling.box(tile), options.tile) for tile in range(min(LARGEST_BATCH, len(tiling)))]
-    views = [segmenter.views(picture) for picture in first if picture is not None]
+    views = [segmenter.tile_views(picture) for picture in first if picture is not None]
     looks = [views[at : at + LARGEST_BATCH] for at in range(0, len(views), LARGEST_BATCH)]
 
+    def look(some: Sequence[Views]) -> list[RS2SAM2Output]:
+        return list(segmenter.look(some, [EXPRESSION] * len(some)))
+
     def model_alone() -> None:
-        for _ in range(-(-len(tiling) // len(views))):
-            for some in looks:
-                list(segmenter.look(some, [EXPRESSION] * len(some)))
+        with SideBySide(segmenter.device) as workers:
+            for _ in range(-(-len(tiling) // len(views))):
+                for some in looks:
+                    workers.map(look, some)
 
     _run(segmenter, raster)  # what is slow the first time only: imports, memory
     pipeline, model = [], []
-    for _ in range(2):
+    for _ in range(_TURNS):
         pipeline.append(_timed(lambda: _run(segmenter, raster)))
         model.append(_timed(model_alone))
     looked_at = len(views) * -(-len(tiling) // len(views)) / len(tiling)
     (wall, cpu), (model_wall, model_cpu) = min(pipeline), min(model)
     return {
         "tiles": len(tiling),
+        "cores": len(os.sched_getaffinity(0)),
+        "turns": _TURNS,
         "pipeline": {"pixels_per_second": pixels / wall, "cpu_seconds": cpu},
         "model": {"pixels_per_second": pixels * looked_at / model_wall, "cpu_seconds": model_cpu / looked_at},
         "ratio": model_wall / looked_at / wall,

@@ -1,19 +1,22 @@
-"""Tiles that are dropped early: what it costs in recall, and what it gains, on rendered scenes.
+"""Tiles that are dropped early: what it costs in recall, and what it gains, on rendered and on real scenes.
 
-Every scene is one tile, and is asked for every category that the renderer knows, in the plural, as somebody asks a
-large raster: most tiles hold nothing of the kind. An object is found when the mask covers half of its pixels. Half of
-the scenes choose the setting, the others say what it does.
+Every rendered scene is one tile, and is asked for every category that the renderer knows, in the plural, as somebody
+asks a large raster: most tiles hold nothing of the kind. Half of the scenes choose the setting, the others say what it
+does. Of a real data set each picture is one tile, asked its own sentences, and those that mean nothing in it; the
+training split has a say in the setting, the validation split says what it does. A thing is found when the mask covers
+half of its pixels.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rs2sam2.bench.tiles_dropped import COVERED, MOST_LOST, Asked, at, figures, highest
+from rs2sam2.bench.tiles_real import ask_real
 from rs2sam2.data.scene import Scene
 from rs2sam2.data.synthetic import CATEGORIES, render_scene
 from rs2sam2.data.wording import plural
@@ -21,53 +24,50 @@ from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.presence import early_presence
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
 
-FORMAT = "rs2sam2.bench-tiles/1"
-MOST_LOST = 0.01
-"""Of the objects that are found without dropping anything."""
-_COVERED = 0.5
+FORMAT = "rs2sam2.bench-tiles/2"
 _SPAWN = 6  # of the seed sequence: no other part of the project renders these scenes
+_CURVE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """One question to one tile: P(present) of the union encoder alone, and how many objects the whole model finds."""
-
-    early: float
-    found: int
-
-
-def measure(segmenter: Segmenter, scenes: int, seed: int) -> dict[str, Any]:
-    """Choose the highest `Decision.drop_below` that loses at most `MOST_LOST` of the found objects, and try it.
+def measure(segmenter: Segmenter, scenes: int, seed: int, root: Path | None = None) -> dict[str, Any]:
+    """Choose the highest `Decision.drop_below` that loses at most `MOST_LOST` of the found things, and try it.
 
     Args:
         segmenter: whose setting it is.
         scenes: how many, at least 2.
         seed: of the scenes.
+        root: of a real data set; its training split and the first half of the scenes have to allow the setting both.
 
     Returns:
-        "format", "model", "scenes", "most_lost", "drop_below"; under "chosen_on" and "tried_on" the figures of the two
-        halves: "questions", "holding_none" (whose tile has no such thing), "dropped", "objects", "found" (without
-        dropping), "lost", "loss_in_recall" (their ratio); "curve", the same for other settings on the second half; and
-        "cpu_seconds" for the second half's questions "looking_at_all" and "dropping", alternately, with "gain", their
-        ratio.
+        "format", "model", "scenes", "most_lost", "drop_below"; under "rendered" and "real" (None without `root`) the
+        `figures` of what it was "chosen_on" and "tried_on", and as "curve" the cost of other settings on the latter;
+        and "cpu_seconds" for the second half's questions "looking_at_all" and "dropping", alternately, with "gain",
+        their ratio.
+
+    Raises:
+        DataError, ImageError: the data set is missing or damaged.
     """
-    rendered = [render_scene(np.random.default_rng([_SPAWN, seed, at]), _side(segmenter)) for at in range(scenes)]
-    halves = rendered[::2], rendered[1::2]
-    asked = [[_ask(segmenter, scene) for scene in half] for half in halves]
-    chosen = _highest([one for some in asked[0] for one in some])
-    tried = [one for some in asked[1] for one in some]
-    figures = [_figures(half, some, chosen) for half, some in zip(halves, asked, strict=True)]
-    whole, dropping = _times(segmenter, halves[1], chosen)
-    curve = [_at(tried, drop_below) for drop_below in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)]
+    drawn = [render_scene(np.random.default_rng([_SPAWN, seed, number]), _side(segmenter)) for number in range(scenes)]
+    sets = {"rendered": tuple([one for scene in half for one in _ask(segmenter, scene)] for half in _halves(drawn))}
+    if root is not None:
+        sets["real"] = ask_real(segmenter, root, "train"), ask_real(segmenter, root, "val")
+    chosen = min(highest(first) for first, _ in sets.values())
+    whole, dropping = _times(segmenter, _halves(drawn)[1], chosen)
     return {
         "format": FORMAT,
         "model": segmenter.weights.name,
         "scenes": scenes,
         "most_lost": MOST_LOST,
         "drop_below": chosen,
-        "chosen_on": figures[0],
-        "tried_on": figures[1],
-        "curve": curve,
+        "real": None,
+        **{
+            name: {
+                "chosen_on": figures(first, chosen),
+                "tried_on": figures(second, chosen),
+                "curve": [at(second, setting) for setting in _CURVE],
+            }
+            for name, (first, second) in sets.items()
+        },
         "cpu_seconds": {"looking_at_all": whole, "dropping": dropping, "gain": whole / dropping},
     }
 
@@ -91,63 +91,26 @@ def _texts() -> list[str]:
     return [f"the {plural(category)}" for category in CATEGORIES]
 
 
-def _ask(segmenter: Segmenter, scene: Scene) -> list[_Asked]:
+def _halves(scenes: Sequence[Scene]) -> tuple[Sequence[Scene], Sequence[Scene]]:
+    return scenes[::2], scenes[1::2]
+
+
+def _ask(segmenter: Segmenter, scene: Scene) -> list[Asked]:
     image, areas = RasterImage(scene.image), scene.areas()
     questions = [(image, text) for text in _texts()]
     answers = []
     for category, (_, text), output in zip(CATEGORIES, questions, segmenter.outputs(questions), strict=True):
         mask = segmenter.answer(image, text, output).mask
-        things = [at for at, thing in enumerate(scene.things) if thing.category == category and areas[at]]
-        found = sum(_covered(mask, scene, at) >= _COVERED for at in things)
-        answers.append(_Asked(float(early_presence(output)[0]), found))
+        things = [number for number, thing in enumerate(scene.things) if thing.category == category and areas[number]]
+        found = sum(mask[scene.labels == number + 1].mean() >= COVERED for number in things)
+        answers.append(Asked(float(early_presence(output)[0]), len(things), int(found)))
     return answers
-
-
-def _covered(mask: NDArray[np.bool_], scene: Scene, thing: int) -> float:
-    return float(mask[scene.labels == thing + 1].mean())
-
-
-def _highest(asked: Sequence[_Asked]) -> float:
-    """The highest setting within `MOST_LOST`, rounded down to three decimals; 0 for none, or nothing to lose."""
-    found = sum(one.found for one in asked)
-    lost, highest = 0, 0.0
-    if not found:
-        return highest
-    for one in sorted(asked, key=lambda one: one.early):
-        highest = one.early
-        lost += one.found
-        if lost > MOST_LOST * found:
-            break
-    return float(min(0.999, np.floor(highest * 1000) / 1000))
-
-
-def _at(asked: Sequence[_Asked], drop_below: float) -> dict[str, Any]:
-    found = sum(one.found for one in asked)
-    lost = sum(one.found for one in asked if one.early < drop_below)
-    return {
-        "drop_below": drop_below,
-        "dropped": sum(one.early < drop_below for one in asked),
-        "lost": lost,
-        "loss_in_recall": lost / found if found else None,
-    }
-
-
-def _figures(scenes: Sequence[Scene], asked: Sequence[Sequence[_Asked]], drop_below: float) -> dict[str, Any]:
-    every = [one for some in asked for one in some]
-    there = [{thing.category for thing, area in zip(s.things, s.areas(), strict=True) if area} for s in scenes]
-    return {
-        "questions": len(every),
-        "holding_none": sum(category not in kinds for kinds in there for category in CATEGORIES),
-        "objects": sum(int(np.count_nonzero(scene.areas())) for scene in scenes),
-        "found": sum(one.found for one in every),
-        **_at(every, drop_below),
-    }
 
 
 def _times(segmenter: Segmenter, scenes: Sequence[Scene], drop_below: float) -> tuple[float, float]:
     """CPU seconds for the same questions, without and with dropping: other processes do not count."""
     spent = {0.0: 0.0, drop_below: 0.0}
-    questions = [(segmenter.views(RasterImage(scene.image)), text) for scene in scenes for text in _texts()]
+    questions = [(segmenter.tile_views(RasterImage(scene.image)), text) for scene in scenes for text in _texts()]
     for start in range(0, len(questions), LARGEST_BATCH):
         views, texts = zip(*questions[start : start + LARGEST_BATCH], strict=True)
         for setting in spent:

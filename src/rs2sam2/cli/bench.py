@@ -128,6 +128,9 @@ def raster(
     speed_side: Annotated[int, typer.Option(min=1024, help="Of the raster that is timed.")] = 8192,
     filled: Annotated[int, typer.Option(min=1, help="Every how many-th part shows a scene; the rest is black.")] = 4,
     seed: Seed = 1,
+    render: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
+    ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -136,6 +139,13 @@ def raster(
     Rasters are rendered in the folder for temporary files (TMPDIR): up to 2 GB at 32768 pixels a side.
     """
     check_output(output, overwrite=overwrite)
+    if render is not None:
+        from rs2sam2.bench.raster import FORMAT
+        from rs2sam2.bench.raster_page import page
+        from rs2sam2.evaluation.report_file import read_report
+
+        deliver(page(read_report(render, FORMAT, "bench raster"), render.name), output)
+        return
     import tempfile
 
     from rs2sam2.bench.raster import measure
@@ -191,6 +201,12 @@ def tiles(
     save: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the weights there with the setting that was chosen.")
     ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="A real data set, too: its training split chooses, its validation split tries."
+        ),
+    ] = None,
     seed: Seed = 0,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -203,7 +219,7 @@ def tiles(
     segmenter = Segmenter.from_pretrained(weights, "cpu")
     if save is not None:
         segmenter.check_calibrated(save, overwrite=overwrite)
-    measured = bench.measure(segmenter, scenes, seed)
+    measured = bench.measure(segmenter, scenes, seed, root)
     if save is not None:
         bench.save(segmenter, measured, save)
     finish(context, measured, seed, output)

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rs2sam2.errors import ImageError, Rs2Sam2Error
 from rs2sam2.inference.bands import bands_to_rgb, fill_invalid
 from rs2sam2.inference.extras import has_geo, require_geo
+from rs2sam2.inference.jpeg2000 import is_whole
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -119,6 +120,8 @@ def _from_path(path: Path, name: str) -> RasterImage:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path, formats=_readable())
         with image:
+            if image.format == "JPEG2000" and not is_whole(path):
+                raise _damaged(name, EOFError("its end is missing"))
             if _loses_depth(image):
                 return _from_gdal(path, name, "PNG")
             return _from_pillow(image, name)

@@ -18,7 +18,7 @@ from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.language import check_expressions
 from rs2sam2.inference.pretrained import Pretrained
 from rs2sam2.model.rs2sam2 import Prompts, RS2SAM2Output
-from rs2sam2.preprocess import model_inputs
+from rs2sam2.preprocess import model_inputs, quick_inputs
 
 Views: TypeAlias = tuple[Tensor, Tensor]
 """A picture for the trunk, (3, S, S), and for the union encoder, (3, U, U)."""
@@ -32,8 +32,11 @@ class Looking(Pretrained):
 
     def views(self, image: RasterImage) -> Views:
         """An image as the model takes it, where the model is. Threads may call it at the same time."""
-        pixels, union_pixels = model_inputs(image.pixels, self._model.config)
-        return pixels.to(self._device, self._dtype), union_pixels.to(self._device, self._dtype)
+        return self._where_the_model_is(*model_inputs(image.pixels, self._model.config))
+
+    def tile_views(self, image: RasterImage) -> Views:
+        """As `views`, quicker, see `rs2sam2.preprocess.quick_inputs`: for tiles, of which there are many."""
+        return self._where_the_model_is(*quick_inputs(image.pixels, self._model.config))
 
     def look(self, views: Sequence[Views], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
         """What the model itself says to one expression for each of as many prepared images, in one pass.
@@ -93,6 +96,9 @@ class Looking(Pretrained):
         with self._at_work(len(ids)):
             output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
         return (output.one(index) for index in range(len(ids)))
+
+    def _where_the_model_is(self, pixels: Tensor, union_pixels: Tensor) -> Views:
+        return pixels.to(self._device, self._dtype), union_pixels.to(self._device, self._dtype)
 
     def _mask_prompts(self, masks: Sequence[NDArray[np.float32]]) -> Prompts:
         logits = torch.from_numpy(np.stack(masks))[:, None].to(self._device, self._dtype)

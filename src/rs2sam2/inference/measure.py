@@ -6,6 +6,7 @@ measured on the WGS 84 ellipsoid (C. F. F. Karney, "Algorithms for geodesics", J
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ _LONGEST_EDGE = 16.0
 # Stairs of pixel edges are up to 41 % longer than the slanted line they stand for. Simplified within this many pixels,
 # outlines of rotated rectangles from 20 x 10 pixels on come within 3.1 %. Rectangles along the axes are left alone.
 _STAIRS = 1.2
+# A scale that differs by less from one side of a thing to the other counts as one; the error is half of it at most.
+_STEADY = 1e-5
+_LARGEST_STEADY = 5000.0  # metres: across more, opposite sides may agree and the middle differ from both
 
 
 def to_lonlat(crs: "CRS") -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
@@ -91,13 +95,17 @@ def ground_areas(outlines: NDArray[np.object_], transform: "Affine", crs: "CRS")
     """
     import shapely
 
-    ground = _on_ground(outlines, transform, crs)
-    if ground is None:
-        return np.full(len(outlines), np.nan)
-    # Rings must run opposite ways for holes to be taken off; a transform with y downwards has turned them round.
-    oriented = shapely.orient_polygons(ground)
-    areas = [abs(_wgs84().geometry_area_perimeter(polygon)[0]) for polygon in oriented]
-    return _finite(np.array(areas, dtype=np.float64))
+    metric = _Metric.at(outlines, transform, crs)
+    areas = shapely.area(outlines) * np.sqrt(metric.xx * metric.yy - metric.xy**2)
+    far = outlines[~metric.steady]
+    if len(far):
+        ground = _on_ground(far, transform, crs)
+        if ground is None:
+            return np.full(len(outlines), np.nan)
+        # Rings must run opposite ways for holes to be taken off; a transform with y downwards has turned them round.
+        oriented = shapely.orient_polygons(ground)
+        areas[~metric.steady] = [abs(_wgs84().geometry_area_perimeter(polygon)[0]) for polygon in oriented]
+    return _finite(areas)
 
 
 def ground_perimeters(outlines: NDArray[np.object_], transform: "Affine", crs: "CRS") -> NDArray[np.float64]:
@@ -109,16 +117,78 @@ def ground_perimeters(outlines: NDArray[np.object_], transform: "Affine", crs: "
 
     is_rectangle = shapely.get_num_coordinates(outlines) == 5
     smooth = np.where(is_rectangle, outlines, shapely.simplify(outlines, _STAIRS))
-    ground = _on_ground(smooth, transform, crs)
-    if ground is None:
-        return np.full(len(outlines), np.nan)
-    rings, owner = shapely.get_rings(ground, return_index=True)
+    metric = _Metric.at(outlines, transform, crs)
+    start, end, owner = _edges(smooth)
+    x, y = (end - start).T
+    squares = metric.xx[owner] * x**2 + 2 * metric.xy[owner] * x * y + metric.yy[owner] * y**2
+    lengths = np.bincount(owner, weights=np.sqrt(squares), minlength=len(outlines)).astype(np.float64)
+    far = smooth[~metric.steady]
+    if len(far):
+        ground = _on_ground(far, transform, crs)
+        if ground is None:
+            return np.full(len(outlines), np.nan)
+        start, end, owner = _edges(ground)
+        lengths[~metric.steady] = np.bincount(owner, weights=_geodesic(start, end), minlength=len(far))
+    return _finite(lengths)
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """What a step of (x, y) pixels is worth at N places: sqrt(xx x^2 + 2 xy x y + yy y^2) metres.
+
+    Attributes:
+        xx, xy, yy: (N,) square metres; those at places that are not steady mean nothing.
+        steady: (N,) where that holds for the whole of what lies there, within `_STEADY`. It does for what is small: a
+            building, not a country.
+    """
+
+    xx: NDArray[np.float64]
+    xy: NDArray[np.float64]
+    yy: NDArray[np.float64]
+    steady: NDArray[np.bool_]
+
+    @classmethod
+    def at(cls, outlines: NDArray[np.object_], transform: "Affine", crs: "CRS") -> "_Metric":
+        """From sides and diagonals of the boxes around outlines in pixel coordinates."""
+        import shapely
+
+        box = shapely.bounds(outlines)
+        convert = to_lonlat(crs)
+        if convert is None:
+            nothing = np.zeros(len(outlines))
+            return cls(nothing, nothing, nothing, np.zeros(len(outlines), dtype=np.bool_))
+        a, b, c, d, e, f = transform[:6]
+        x, y = box[:, [0, 2, 0, 2]], box[:, [1, 1, 3, 3]]
+        points = convert(np.column_stack([(a * x + b * y + c).ravel(), (d * x + e * y + f).ravel()]))
+        upper_left, upper_right, lower_left, lower_right = points.reshape(-1, 4, 2).transpose(1, 0, 2)
+        top, bottom = _geodesic(upper_left, upper_right), _geodesic(lower_left, lower_right)
+        left, right = _geodesic(upper_left, lower_left), _geodesic(upper_right, lower_right)
+        falling, rising = _geodesic(upper_left, lower_right), _geodesic(lower_left, upper_right)
+        width, height = box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]
+        steady = np.abs(top - bottom) <= _STEADY * top
+        steady &= np.abs(left - right) <= _STEADY * left
+        steady &= np.maximum(falling, rising) < _LARGEST_STEADY
+        return cls(
+            ((top + bottom) / (2 * width)) ** 2,
+            (falling**2 - rising**2) / (4 * width * height),
+            ((left + right) / (2 * height)) ** 2,
+            steady,
+        )
+
+
+def _edges(polygons: NDArray[np.object_]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Starts and ends (M, 2) of all edges of outlines and holes, and the polygon (M,) of each."""
+    import shapely
+
+    rings, owner = shapely.get_rings(polygons, return_index=True)
     points, ring = shapely.get_coordinates(rings, return_index=True)
     edge = np.flatnonzero(ring[:-1] == ring[1:])
-    start, end = points[edge], points[edge + 1]
-    _, _, length = _wgs84().inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])
-    lengths = np.bincount(owner[ring[edge]], weights=length, minlength=len(outlines))
-    return _finite(lengths.astype(np.float64))
+    return points[edge], points[edge + 1], owner[ring[edge]]
+
+
+def _geodesic(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M,) metres between points (M, 2) in longitude and latitude."""
+    return np.asarray(_wgs84().inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2], dtype=np.float64)
 
 
 def ground_lengths(lines: NDArray[np.float64], transform: "Affine", crs: "CRS") -> NDArray[np.float64] | None:
@@ -131,8 +201,7 @@ def ground_lengths(lines: NDArray[np.float64], transform: "Affine", crs: "CRS") 
     ground = _on_ground(shapely.linestrings(lines), transform, crs)
     if ground is None or not np.isfinite(ends := shapely.get_coordinates(ground)).all():
         return None
-    start, end = ends[0::2], ends[1::2]
-    return np.asarray(_wgs84().inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2])
+    return _geodesic(ends[0::2], ends[1::2])
 
 
 def _on_ground(outlines: NDArray[np.object_], transform: "Affine", crs: "CRS") -> NDArray[np.object_] | None:

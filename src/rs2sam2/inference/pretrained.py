@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import torch
+
 from rs2sam2.checkpoints.convert import check_target, is_native, load_any
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.checkpoints.native import Bundle, save_decision
@@ -23,6 +25,11 @@ class Pretrained:
         parameter = next(bundle.model.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
         self.weights = Weights(bundle.name, bundle.sha256, bundle.license)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self._device
 
     @classmethod
     def from_pretrained(

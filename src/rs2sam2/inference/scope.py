@@ -73,9 +73,13 @@ _KINDS = _words(
     "lane turn turning marking arrow shoulder bank reservation median strip line island aisle deck floor storey story "
     "level wing pivot circle station park market courtyard school class angle way facing bound soil ground"
 )
+# After "the": there is one of the kind, and only the scene says which.
+_ALONE = _words("only single lone one solitary main principal odd")
+_ALL_OF = _words("whole entire full")
 _ORDINALS = _words("first second third fourth fifth sixth seventh eighth ninth tenth last penultimate")
 _ORDINAL_KINDS = _words(
-    "aid lane floor storey story class hand party mile home rate degree responder year month week night season"
+    "aid lane floor storey story class hand party mile home rate degree responder year month week night season "
+    "family way"
 )
 _COMPARATIVES = _words(
     "larger smaller bigger longer shorter taller higher wider narrower broader thicker thinner darker lighter brighter "
@@ -120,14 +124,25 @@ def _speaks_of_scene(words: Sequence[str], at: int) -> int:
         return 1
     if word in {"most", "least"}:
         return 2 * (before in {"the", "with"})
-    if word == "only":
-        return int(before == "the")
+    if word in _ALONE:
+        is_one = following == _singular(following) and _at(words, at - 2) not in _PREPOSITIONS
+        chosen = word == "only" or (is_one and following not in _ORDINAL_KINDS | _PREPOSITIONS | {""})
+        return int(before == "the" and chosen)
+    if word in {"others", "rest"}:  # what sets a thing apart from everything else
+        return int(before == "the" and _at(words, at - 2) in _PREPOSITIONS | {"all", "unlike", "than"})
+    if word in _ALL_OF and following.removesuffix("'s") in _IMAGE:
+        return 2
+    if word in _PARTS and following == "of" and not _place(before):
+        return int(_names_image(words, at + 2))
     if word in _ORDINALS or re.fullmatch(r"\d+(st|nd|rd|th)", word):
         return int(before not in {"every", "each"} and _singular(following) not in _ORDINAL_KINDS)
     if word in _COMPARATIVES:
         # "Newer houses" are found one by one; "the newer house" is so beside another one, and so is "newer house".
         chosen = before in {"the", "is"} or (not before and following == _singular(following))
-        return int(chosen and "than" not in words[at:])
+        of_each = (
+            _at(words, at + 2) == "of" and _at(words, at + 3) not in _DETERMINERS | _SEVERAL
+        )  # longer sides of fields
+        return int(chosen and not of_each and "than" not in words[at:])
     if (_place(word) and not _place(before) and not _pair(words, at - 1)) or word in _RIMS:
         return _place_in_scene(words, at)
     return 0
@@ -184,12 +199,20 @@ def _within(words: Sequence[str]) -> bool:
     return "with" in words and _at(words, words.index("with") + 1) != "the"
 
 
-def _of_image(words: Sequence[str], at: int) -> bool:
-    """Whether the words from here on, after 'of', name the image, a place in it, or a few things to choose among."""
+def _names_image(words: Sequence[str], at: int) -> bool:
+    """Whether the words from here on name the image."""
     while _at(words, at) in _BEFORE_IMAGE:
         at += 1
-    word = _at(words, at)
-    return word.removesuffix("'s") in _IMAGE or word in _SEVERAL or word in {"centre", "center", "middle"}
+    return _at(words, at).removesuffix("'s") in _IMAGE
+
+
+def _of_image(words: Sequence[str], at: int) -> bool:
+    """Whether the words from here on, after 'of', name the image, a place in it, or a few things to choose among."""
+    if _names_image(words, at):
+        return True
+    while _at(words, at) in _BEFORE_IMAGE:
+        at += 1
+    return _at(words, at) in _SEVERAL | {"centre", "center", "middle"}
 
 
 def _pair(words: Sequence[str], at: int) -> bool:

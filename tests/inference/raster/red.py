@@ -36,11 +36,12 @@ class RedSegmenter:
     decision = Decision(mask_threshold=0.5, presence="mask", presence_threshold=0.5)
     provenance: ClassVar[dict[str, Any]] = {}
     config = SimpleNamespace(image_size=4 * SIDE, mask_reading="paper")
+    device = torch.device("cpu")
 
     def __init__(self) -> None:
         self.looks = 0
 
-    def views(self, image: RasterImage) -> tuple[torch.Tensor, torch.Tensor]:
+    def tile_views(self, image: RasterImage) -> tuple[torch.Tensor, torch.Tensor]:
         assert image.pixels.shape == (SIDE, SIDE, 3)
         return torch.from_numpy(image.pixels.copy()), torch.empty(0)
 

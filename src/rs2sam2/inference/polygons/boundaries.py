@@ -64,32 +64,6 @@ class Corners:
         return Corners(names[self.label], self.row, self.column, self.sides)
 
 
-def corners(labels: NDArray[np.int32], first_row: int) -> Corners:
-    """The corners inside and between rows of labels.
-
-    Args:
-        labels: (h + 1, W + 2), 0 for none; the row above the strip comes first, and a column of 0 stands on each side.
-            Pixels that share an edge have labels of the same object (if not the same labels).
-        first_row: the raster row of the second row of `labels`.
-    """
-    inside = labels > 0
-    edge = inside[:-1] ^ inside[1:]
-    turns = edge[:, :-1] ^ edge[:, 1:]
-    turns |= edge[:, :-1] & edge[:, 1:] & (inside[:-1, :-1] ^ inside[:-1, 1:])
-    row, column = np.nonzero(turns)
-    around = np.stack([labels[row + (q >> 1), column + (q & 1)] for q in range(4)]).astype(np.int64)
-    count = np.count_nonzero(around, axis=0)
-    # Two pixels that meet at a corner only: an outline turns round each of them.
-    diagonal = count == 2
-    odd_one = np.where(count == 3, (around > 0).argmin(axis=0), (around > 0).argmax(axis=0))
-    own = np.where(diagonal, around[odd_one, np.arange(len(row))], around.max(axis=0))
-    found = Corners(own, row + first_row, column.astype(np.int64), odd_one.astype(np.uint8))
-    second = found[diagonal]
-    across = 3 - second.sides
-    label = around[:, diagonal][across, np.arange(len(second))]
-    return found + Corners(label, second.row, second.column, across)
-
-
 def trace(found: Corners) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     """Join all corners of complete objects.
 

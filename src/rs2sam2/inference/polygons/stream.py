@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from rs2sam2.inference.polygons.boundaries import Corners, corners, trace
+from rs2sam2.inference.polygons.boundaries import Corners, trace
+from rs2sam2.inference.polygons.runs import Runs, corners, touching
 
-# Whatever the strips' height, this many pixels are labelled at a time.
+# Whatever the strips' height, this many pixels are looked at at a time.
 _BLOCK = 1 << 21
 MOST_PROBABLE = 255
 
@@ -48,9 +48,9 @@ class ObjectStream:
     def __init__(self, width: int) -> None:
         self._width = width
         self._next_row = 0
-        self._open = 0  # objects 1..n reach the last row
-        self._last_row = np.zeros(width, dtype=np.int32)
-        self._sums = np.zeros(1)  # of probability (0..255), by object; 0 stands for none
+        self._above = Runs(np.empty(0, dtype=np.int64))  # of the last row
+        self._owners = np.empty(0, dtype=np.int64)  # of these runs, the open object: 0 to n - 1
+        self._sums = np.zeros(0)  # of probability (0..255), by open object
         self._corners = Corners.none()
 
     def add(self, row_offset: int, mask: NDArray[np.bool_], probability: NDArray[np.uint8]) -> Iterator[Found]:
@@ -79,41 +79,38 @@ class ObjectStream:
         yield from self._block(below > 0, below)
 
     def _block(self, mask: NDArray[np.bool_], probability: NDArray[np.uint8]) -> Iterator[Found]:
-        top, self._next_row = self._next_row, self._next_row + len(mask)
-        if not self._open and not mask.any():
+        height, pitch = len(mask), self._width + 1
+        top, self._next_row = self._next_row, self._next_row + height
+        if not len(self._above) and not mask.any():
             return
-        labels = np.zeros((len(mask) + 1, self._width + 2), dtype=np.int32)
-        labels[0, 1:-1] = self._last_row
-        inner = labels[1:, 1:-1]
-        new = label(mask, output=inner)
-        added = np.bincount(inner.ravel(), weights=probability.ravel(), minlength=new + 1)[1:]
-        np.add(inner, self._open, out=inner, where=mask)
-        names = self._joined(new, labels)
-        sums = np.bincount(names, weights=np.concatenate([self._sums, added])).astype(np.float64)
-        found = (self._corners + corners(labels, top)).relabelled(names)
+        new = Runs.of(mask)
+        runs = self._above.and_then(new.moved(pitch))
+        nodes = np.concatenate([self._owners, len(self._sums) + np.arange(len(new))])
+        upper, lower = touching(runs, pitch)
+        names = _joined(nodes[upper], nodes[lower], len(self._sums) + len(new))
+        added = np.add.reduceat(probability[mask], new.lengths.cumsum() - new.lengths, dtype=np.float64)
+        sums = np.bincount(names, weights=np.concatenate([self._sums, added]))
+        found = (self._corners + corners(runs, nodes, pitch, height, top)).relabelled(names)
 
-        open_ = np.unique(names[inner[-1][mask[-1]]])
+        last = int(np.searchsorted(runs.ends, height * pitch)) // 2
+        open_, owners = np.unique(names[nodes[last:]], return_inverse=True)
         is_open = np.zeros(len(sums), dtype=np.bool_)
         is_open[open_] = True
         done, outlines = trace(found[~is_open[found.label]])
 
         renamed = np.zeros(len(sums), dtype=np.int64)
-        renamed[open_] = np.arange(1, len(open_) + 1)
-        self._open = len(open_)
-        self._last_row = renamed[names[inner[-1]]].astype(np.int32)
-        self._sums = np.concatenate([[0.0], sums[open_]])
+        renamed[open_] = np.arange(len(open_))
+        self._above, self._owners = runs.since(last).moved(-height * pitch), owners
+        self._sums = sums[open_]
         self._corners = found[is_open[found.label]].relabelled(renamed)
         if len(done):
             yield _found(outlines, sums[done])
 
-    def _joined(self, new: int, labels: NDArray[np.int32]) -> NDArray[np.int64]:
-        """The object, numbered from 0 for none, that each open object and each new label belongs to."""
-        above, below = labels[0], labels[1]
-        meet = (above > 0) & (below > 0)
-        nodes = 1 + self._open + new
-        pairs = coo_array((np.ones(np.count_nonzero(meet)), (above[meet], below[meet])), shape=(nodes, nodes))
-        _, names = connected_components(pairs, directed=False)
-        return np.asarray(names, dtype=np.int64)
+
+def _joined(first: NDArray[np.int64], second: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
+    """The object, numbered from 0, that each node belongs to, where `first` and `second` are the same by pairs."""
+    pairs = coo_array((np.ones(len(first)), (first, second)), shape=(nodes, nodes))
+    return np.asarray(connected_components(pairs, directed=False)[1], dtype=np.int64)
 
 
 def _found(outlines: NDArray[np.object_], sums: NDArray[np.float64]) -> Found:

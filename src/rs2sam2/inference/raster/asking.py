@@ -1,6 +1,7 @@
 """What each tile is asked, and what it answers. Needs the optional 'geo' dependencies."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from rs2sam2.inference import presence
 from rs2sam2.inference.raster.journal import TileAnswer
 from rs2sam2.inference.raster.reading import Prepared
 from rs2sam2.inference.raster.scene_look import SceneLook
+from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.tiling import Tiling
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter, Views
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
@@ -31,6 +33,7 @@ class Asking:
         tiling: Tiling,
         looks: Mapping[int, SceneLook],
         nothing: float,
+        workers: SideBySide,
     ) -> None:
         """Nothing is asked yet.
 
@@ -40,7 +43,9 @@ class Asking:
             tiling: of the raster.
             looks: at the whole scene, for expressions that speak of it, by their number.
             nothing: a logit whose probability rounds to 0.
+            workers: run the model.
         """
+        self._workers = workers
         self._segmenter, self._expressions, self._tiling = segmenter, expressions, tiling
         self._looks, self._nothing = looks, nothing
         everywhere = np.ones((tiling.rows, tiling.columns), dtype=np.bool_)
@@ -58,7 +63,8 @@ class Asking:
             some = [(tile, at) for tile, at in questions if (at in self._looks) is of_scene]
             for start in range(0, len(some), LARGEST_BATCH):
                 batch = some[start : start + LARGEST_BATCH]
-                outputs = self._outputs(batch, views, of_scene=of_scene)
+                ask = partial(self._outputs, views=views, of_scene=of_scene)
+                outputs = self._workers.map(ask, batch)
                 for (tile, at), output in zip(batch, outputs, strict=True):
                     found[tile][at] = self._answer(tile, at, output)
         return found

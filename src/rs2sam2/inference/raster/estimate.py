@@ -11,6 +11,7 @@ from rs2sam2.inference.raster.emitting import PIXELS
 from rs2sam2.inference.raster.growing import BLOCK
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import Plan
+from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.source import CACHE_BYTES, RasterSource
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
 
@@ -43,14 +44,15 @@ def estimate(
     start = time.perf_counter()
     picture = source.picture(tiling.box(middle), options.tile)
     grey = picture or RasterImage(np.full((options.tile, options.tile, 3), 128, dtype=np.uint8))
-    views = segmenter.views(grey)
+    views = segmenter.tile_views(grey)
     reading = time.perf_counter() - start
     questions = (expressions * LARGEST_BATCH)[:LARGEST_BATCH]
     looks = []
-    for _ in range(2):  # the first is slower: memory is asked for
-        start = time.perf_counter()
-        list(segmenter.look([views] * len(questions), questions))
-        looks.append((time.perf_counter() - start) / len(questions))
+    with SideBySide(segmenter.device) as workers:
+        for _ in range(2):  # the first is slower: memory is asked for
+            start = time.perf_counter()
+            workers.map(lambda some: list(segmenter.look([views] * len(some), some)), questions)
+            looks.append((time.perf_counter() - start) / len(questions))
     # Reading and writing go on beside the model.
     seconds = len(tiling) * max(reading, len(expressions) * min(looks))
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

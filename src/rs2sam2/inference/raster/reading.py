@@ -69,5 +69,5 @@ class TileReader:
             except ImageError as error:
                 reason = str(error)
             else:
-                return Prepared(tile, None if picture is None else self._segmenter.views(picture))
+                return Prepared(tile, None if picture is None else self._segmenter.tile_views(picture))
         return Prepared(tile, None, reason)

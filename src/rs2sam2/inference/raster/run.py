@@ -1,6 +1,6 @@
 """A raster of any size, from words to files. Needs the optional 'geo' dependencies.
 
-Three things go on at a time: one thread reads tiles and prepares them, this one runs the model, one blends and writes.
+Three things go on at a time: one thread reads tiles and prepares them, some run the model, one blends and writes.
 What tiles answer goes through a journal on disk, in a fixed order and in fixed batches, and outputs are made from the
 journal alone: a run that was stopped and goes on ends with the same bytes as one that was not.
 """
@@ -15,6 +15,7 @@ from threading import Event
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rs2sam2 import __version__
@@ -32,6 +33,7 @@ from rs2sam2.inference.raster.plan import Plan, check_disk, plan
 from rs2sam2.inference.raster.reading import Prepared, TileReader
 from rs2sam2.inference.raster.report import FailedTile, Found, Progress, RasterReport
 from rs2sam2.inference.raster.scene_look import look_at_scene
+from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.sinks import Outputs, Totals
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
 from rs2sam2.inference.raster.tallies import Tally
@@ -100,7 +102,8 @@ def segment_raster(
         header = _header(segmenter, source, rasters[0], expressions, options)
         journal = Journal.begin(place.journal, header, planned.tiling.down.tile)
         stack.callback(journal.close)
-        run = _Run(segmenter, rasters, expressions, targets, options, planned, journal, place)
+        workers = stack.enter_context(SideBySide(segmenter.device))
+        run = _Run(segmenter, rasters, expressions, targets, options, planned, journal, place, workers)
         files = run.all_tiles(progress, cancelled)
         move_files(files, overwrite=overwrite)
         if run.failed:
@@ -123,6 +126,7 @@ class _Run:
         planned: Plan,
         journal: Journal,
         place: Workplace,
+        workers: SideBySide,
     ) -> None:
         self._segmenter, self._expressions, self._options = segmenter, expressions, options
         self._source, self._planned, self._journal = rasters[0], planned, journal
@@ -134,7 +138,7 @@ class _Run:
         looks = look_at_scene(segmenter, rasters[0], texts, options.threshold) if texts else []
         self._looks = dict(zip(speaking, looks, strict=True))
         nothing = mask_logit(_NOTHING, segmenter.config)
-        self._asking = Asking(segmenter, expressions, tiling, self._looks, nothing)
+        self._asking = Asking(segmenter, expressions, tiling, self._looks, nothing, workers)
         self._left_out: NDArray[np.bool_] = ~np.asarray(self._asking.asked.any(axis=-1))
         self.failed: dict[int, str] = {}
         self._reused = 0
@@ -168,11 +172,7 @@ class _Run:
         pending = [group for group in groups if not self._journal.done.issuperset(group)]
         self._reused = len(numbers) - sum(map(len, pending))
         watch = _Watch(progress, self._source, len(numbers), self._reused)
-        settings = gdal_settings(self._source.name)
-        with (
-            ThreadPoolExecutor(1, initializer=settings.__enter__) as reading,
-            ThreadPoolExecutor(1, initializer=gdal_settings(self._source.name).__enter__) as writing,
-        ):
+        with self._thread() as reading, self._thread() as writing:
             outputs = writing.submit(self._make_outputs).result()
             try:
                 rows: deque[Future[None]] = deque()
@@ -229,6 +229,15 @@ class _Run:
             weights=self._segmenter.weights,
             warnings=tuple(dict.fromkeys(notes)),
         )
+
+    def _thread(self) -> ThreadPoolExecutor:
+        settings = gdal_settings(self._source.name)
+
+        def begin() -> None:
+            settings.__enter__()
+            torch.set_num_threads(1)  # the cores are the model's
+
+        return ThreadPoolExecutor(1, initializer=begin)
 
     def _ask(self, prepared: Sequence[Prepared]) -> None:
         """Run the model on a group of tiles, and note what they say."""

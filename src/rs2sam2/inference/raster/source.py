@@ -16,6 +16,7 @@ from rs2sam2.errors import ConfigError, ImageError
 from rs2sam2.inference.bands import NO_DATA_COLOUR, Limits, stretch_limits, stretched, with_finite
 from rs2sam2.inference.geotiff import placement, read_colours
 from rs2sam2.inference.images import RasterImage
+from rs2sam2.inference.jpeg2000 import is_whole
 from rs2sam2.inference.raster.address import REMOTE, gdal_name, is_remote
 
 if TYPE_CHECKING:
@@ -117,9 +118,11 @@ class RasterSource:
             return None
         if valid is not None:
             pixels[~valid] = NO_DATA_COLOUR
-        canvas = np.empty((y1 - y0, x1 - x0, 3), dtype=np.uint8)
-        canvas[:] = NO_DATA_COLOUR
-        canvas[: len(pixels), : pixels.shape[1]] = pixels
+        canvas = pixels
+        if pixels.shape[:2] != (y1 - y0, x1 - x0):
+            canvas = np.empty((y1 - y0, x1 - x0, 3), dtype=np.uint8)
+            canvas[:] = NO_DATA_COLOUR
+            canvas[: len(pixels), : pixels.shape[1]] = pixels
         exact = (left / shrink_x - x0, top / shrink_y - y0, right / shrink_x - x0, bottom / shrink_y - y0)
         if np.allclose(exact, (0, 0, canvas.shape[1], canvas.shape[0]), atol=1e-6):
             return RasterImage(canvas, name=self.name)
@@ -160,10 +163,12 @@ class RasterSource:
 
         name, driver = gdal_name(self._source)
         try:
+            if driver == "JP2OpenJPEG" and not is_remote(self._source) and not is_whole(Path(name)):
+                raise ValueError("its end is missing")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(name, driver=driver)
-        except (RasterioError, ValueError) as error:
+        except (RasterioError, OSError, ValueError) as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> ImageError:

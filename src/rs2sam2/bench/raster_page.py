@@ -1,0 +1,84 @@
+"""The page about a report of `rs2sam2 bench raster`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rs2sam2.errors import DataError
+from rs2sam2.evaluation.provenance import run_facts, versions_of
+from rs2sam2.evaluation.tabular import Table, markdown_table
+
+_HEAD = """# Large rasters: memory and speed
+
+Written by `rs2sam2 bench raster --render {source}`; do not edit. Rendered scenes at 0.1 m, asked for *"{expression}"*,
+with a mask and a GeoPackage as outputs.
+
+| | |
+|---|---|
+"""
+
+
+def page(report: Mapping[str, Any], source: str) -> str:
+    """The page in Markdown.
+
+    Args:
+        report: what `rs2sam2 bench raster` wrote.
+        source: name of the file that it was read from.
+
+    Raises:
+        DataError: if the report lacks something.
+    """
+    try:
+        head = _HEAD.format(source=source, expression=report["expression"])
+        facts, tables = _facts(report), [_memory(report), _speed(report)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench raster") from error
+    return (
+        head
+        + "".join(f"| {name} | {value} |\n" for name, value in facts)
+        + "\n"
+        + "\n".join(map(markdown_table, tables))
+    )
+
+
+def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    run = report["run"]
+    return [*run_facts(run), ("Seed", str(run["seed"])), ("Versions", versions_of(run))]
+
+
+def _memory(report: Mapping[str, Any]) -> Table:
+    return Table(
+        "Memory",
+        ("pixels a side", "tiles", "objects", "resident memory before, MB", "at its peak, MB"),
+        [
+            (
+                f"{run['side']:,}",
+                f"{run['tiles']:,}",
+                f"{run['objects']:,}",
+                f"{run['loaded'] / 1e6:.0f}",
+                f"{run['peak'] / 1e6:.0f}",
+            )
+            for run in report["memory"]
+        ],
+        f"The largest peak is {100 * (report['largest_over_smallest'] - 1):.1f} % above the smallest. Each raster was "
+        f"looked at by a process of its own; one in {report['filled']} of its parts shows a scene, the rest is black.",
+    )
+
+
+def _speed(report: Mapping[str, Any]) -> Table:
+    speed = report["speed"]
+    return Table(
+        f"Speed on {speed['cores']} cores",
+        ("", "million pixels a second", "CPU seconds"),
+        [
+            (
+                told,
+                f"{speed[kind]['pixels_per_second'] / 1e6:.1f}",
+                f"{speed[kind]['cpu_seconds']:.1f}",
+            )
+            for kind, told in (("pipeline", "everything, from file to files"), ("model", "the model alone"))
+        ],
+        f"The whole reaches {100 * speed['ratio']:.0f} % of the model's own speed: in turns in one process, the better "
+        f"of {speed['turns']} runs each, {speed['tiles']:,} tiles of a raster of {speed['side']:,} pixels a side that "
+        "shows a scene everywhere. The model alone is run on prepared tiles, split over the cores in the same way. "
+        "Pixels are the raster's: what tiles share counts once.",
+    )
