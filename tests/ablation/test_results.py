@@ -179,7 +179,9 @@ def test_presence_and_clicks_are_compared_by_figures_of_their_own(tmp_path):
     row = found["rows"]["row"]["runs"]["1"]["parts"]
     assert row["rendered_pairs"]["balanced_accuracy"]["value"] == 0.5
     assert row["rendered_pairs"]["ranked_right"]["value"] == 0
-    assert found["rows"]["full"]["runs"]["1"]["parts"]["rendered_clicks"]["mean_iou_after_3"]["value"] == pytest.approx(0.7)
+    assert found["rows"]["full"]["runs"]["1"]["parts"]["rendered_clicks"]["mean_iou_after_3"]["value"] == pytest.approx(
+        0.7
+    )
     assert verdict_of(found, "row", "rendered") == "not distinguishable"
     assert verdict_of(found, "row", "rendered_pairs") == verdict_of(found, "row", "rendered_clicks") == "worse"
     text = page(found)
