@@ -33,7 +33,7 @@ def config(tmp_path):
     settings = yaml.safe_load((ROOT / "configs" / "ablation_nano.yaml").read_text())
     real = write_oam(tmp_path / "oam", "train", "val")
     settings |= {"folder": str(tmp_path / "runs"), "real": str(real), "steps": 4, "checkpoint_every": 1}
-    settings["rendered"] = {"scenes": 4, "size": 96, "seed": 1}
+    settings["rendered"] = {"scenes": 4, "size": 96, "seed": 1, "pairs": 2, "corrected": 2}
     phase = {"start": 0.0, "scene_size": 96, "image_size": 96, "group_size": 2}
     settings["training"]["data"] |= {"groups": 2, "phases": [phase]}
     settings["rows"] = {name: settings["rows"][name] for name in ("full", "baseline")}
@@ -55,6 +55,7 @@ def test_all_of_it(config, tmp_path):
     assert (tmp_path / "docs/ablation.md").read_text() == page(report)
     assert set(report["rows"]["full"]["runs"]) == {"2026", "2027"}
     assert report["questions"]["rendered"]["places"] == 4 and report["questions"]["real"]["places"] == 2
+    assert {"real", "rendered", "real_clicks", "rendered_clicks"} <= report["questions"].keys()
     assert report["rows"]["baseline"]["differences"]["real"]["seeds"].keys() == {"2026"}
     weights = {run["weights_sha256"] for row in report["rows"].values() for run in row["runs"].values()}
     assert len(weights) == 3, "another row or seed, other weights"
@@ -66,7 +67,7 @@ def test_all_of_it(config, tmp_path):
     again = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
     assert again.returncode == 0 and again.stdout.count("begins") == 1, again.stdout + again.stderr
     assert (folder / "last.ckpt").read_bytes() == checkpoint
-    assert json.loads((folder / "scores.json").read_bytes())["real"] == json.loads(scores)["real"]
+    assert json.loads((folder / "scores.json").read_bytes())["parts"] == json.loads(scores)["parts"]
 
     settings = yaml.safe_load(config.read_text()) | {"steps": 5}
     config.write_text(yaml.safe_dump(settings))
@@ -104,13 +105,15 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(config):
 
 
 def test_rendered_scenes_are_the_same_each_time(tmp_path):
-    wanted = Rendered(scenes=3, size=96, seed=5)
+    wanted = Rendered(scenes=6, size=96, seed=5, pairs=2)
     paths = [tmp_path / name for name in ("one.npz", "other.npz")]
     for path in paths:
         write_rendered(path, wanted)
     one, other = (RenderedQuestions(path) for path in paths)
     assert one.sha256 == other.sha256
-    assert len({target.unit for target in one.targets}) == 3
+    assert len({target.unit for target in one.targets}) == 6 and one.wanted == wanted
+    assert len(one.pairs) == 2
+    assert 0 < len(one.single) <= len(one.targets)
     target = one.targets[0]
     assert target.mask.mask.any() and one.open(target.question.picture).pixels.shape == (96, 96, 3)
     write_rendered(paths[1], Rendered(scenes=3, size=96, seed=6))

@@ -64,6 +64,47 @@ def test_two_seeds_for_the_full_model_and_table_3(plan):
     assert sum(bool(run.row.paper) for run in plan.runs) == 15
 
 
+def test_the_recipe_s_full_row_is_nano_s_own():
+    """Shorter, in one process, and the average forgets faster; nothing else differs."""
+    plan = read_plan(PATH.with_name("ablation_recipe.yaml"))
+    nano = yaml.safe_load(PATH.with_name("nano.yaml").read_text())
+    full = plan.recipe(plan.runs[0])
+    assert plan.runs[0].name == "full-2026" and full["model"] == nano["model"]
+    own = ("steps", "tokenizer", "seed", "root")
+    assert {**full["data"], **{key: nano["data"][key] for key in own}} == nano["data"]
+    names = [[one["class_path"] for one in recipe["trainer"]["callbacks"]] for recipe in (full, nano)]
+    assert sorted(names[0]) == sorted(names[1])
+
+
+def test_a_row_changes_what_it_is_named_for_alone():
+    plan = read_plan(PATH.with_name("ablation_recipe.yaml"))
+    of = {run.row.name: plan.recipe(run) for run in plan.runs if run.seed == 2026}
+    full = of.pop("full")
+    differing = {
+        name: {section for section in ("trainer", "model", "data") if one(recipe, section) != one(full, section)}
+        for name, recipe in of.items()
+    }
+    assert differing == {
+        "adamw_only": {"model"},
+        "without_pairs": {"data"},
+        "without_clicks": {"model"},
+        "reads_never_first": {"model", "data"},
+        "without_average": {"trainer"},
+        "published_boundary": {"model"},
+    }
+
+    assert of["reads_never_first"]["trainer"]["max_steps"] == of["reads_never_first"]["data"]["steps"] == 600
+
+
+def one(recipe, section):
+    """A section without the places and lengths that belong to the run."""
+    found = {name: value for name, value in recipe[section].items() if name not in ("max_steps", "steps", "logger")}
+    if section == "trainer":
+        found["callbacks"] = [call["class_path"] for call in recipe[section]["callbacks"]]
+        del found["default_root_dir"]
+    return found
+
+
 def test_figures_are_those_of_the_paper(plan, shared):
     lines = (shared / "paper" / "rs2-sam2.txt").read_text().splitlines()
     reported = [line for line in lines if line.startswith("|") and line.count("|") > 6 and "." in line]
@@ -85,12 +126,15 @@ def test_figures_are_those_of_the_paper(plan, shared):
         ({"seeds": []}, "wrong shape"),
         ({"steps": 0}, "0 steps"),
         ({"steps": 12}, "no multiple of checkpoint_every 5"),
+        ({"rows": {"full": {"says": "x", "steps": 7}}}, "row full: 7 steps, no multiple of checkpoint_every 5"),
         ({"rendered": {"scenes": 1, "size": 96, "seed": 1}}, "1 rendered scenes"),
         ({"rendered": {"scenes": 2}}, "wrong shape"),
     ],
 )
 def test_mistakes(tmp_path, changes, said):
     settings = {
+        "name": "own",
+        "title": "Own rows",
         "folder": str(tmp_path),
         "steps": 10,
         "checkpoint_every": 5,

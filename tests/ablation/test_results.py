@@ -6,7 +6,8 @@ import pytest
 from tests.ablation.scores import plan, write_scores
 
 from rs2sam2.ablation.findings import sentences, verdict, verdict_of
-from rs2sam2.ablation.page import NUMBERS, PAGE, page
+from rs2sam2.ablation.page import files, page
+from rs2sam2.ablation.parts import CLICKS
 from rs2sam2.ablation.results import results
 from rs2sam2.cli import main
 from rs2sam2.errors import DataError
@@ -35,7 +36,7 @@ def test_a_steady_difference_is_one_however_much_questions_differ(tmp_path):
         assert verdict_of(found, "row", part) == "worse"
         pooled = difference["pooled"]["mean_iou"]
         assert [round(pooled[name], 6) for name in ("value", "low", "high")] == [-0.05] * 3
-    own = found["rows"]["full"]["runs"]["1"]["real"]["mean_iou"]
+    own = found["rows"]["full"]["runs"]["1"]["parts"]["real"]["mean_iou"]
     assert own["low"] < own["value"] - 0.01, "unpaired, the interval is wider than the difference"
 
 
@@ -96,7 +97,7 @@ def test_findings_say_verdicts_and_the_order(tmp_path):
     made = measured(tmp_path, {"full": (BASE, BASE), "up": (up, up), "down": (down, down)}, full=70, up=60, down=65)
     found = [*sentences(made)]
     assert found[0] == (
-        "On real questions, against the full model: better: *up*; worse: *down*; not distinguishable: none."
+        "Real questions, by mIoU, against *full*: better: *up*; worse: *down*; not distinguishable: none."
     )
     assert found[2] == (
         "Table 3, by mIoU. The paper: *up* < *down* < *full*; real: *down* < *full* < *up*; "
@@ -116,19 +117,26 @@ def test_figures_so_far(tmp_path):
     assert f"| {first.row.says} | 70.00 | 75.00 |  | 50.5 |" in page(found)
 
 
-def test_the_documentation_s_page_is_made_from_its_figures(root):
-    numbers, text = root / "docs" / NUMBERS, root / "docs" / PAGE
-    assert numbers.exists() == text.exists()
-    if numbers.exists():
-        assert text.read_text() == page(json.loads(numbers.read_text()))
+def test_the_documentation_s_pages_are_made_from_their_figures(root):
+    numbers = [*(root / "docs/numbers").glob("ablation*.json")]
+    assert numbers
+    for path in numbers:
+        report = json.loads(path.read_text())
+        page_file, numbers_file = files(report["name"])
+        assert root / "docs" / numbers_file == path
+        assert (root / "docs" / page_file).read_text() == page(report)
 
 
-def test_the_page_is_written_again_without_training(tmp_path, capsys):
+def test_the_pages_are_written_again_without_training(tmp_path, capsys):
     found = measured(tmp_path, {"full": (BASE, BASE), "row": (BASE, BASE)}, full=70, row=60)
     (tmp_path / "docs/numbers").mkdir(parents=True)
-    (tmp_path / "docs" / NUMBERS).write_text(json.dumps(found))
+    for name in ("ablation", "ablation_own"):
+        (tmp_path / "docs" / files(name)[1]).write_text(json.dumps({**found, "name": name}))
     assert main(["ablate", "--render", str(tmp_path / "docs")]) == 0
-    assert (tmp_path / "docs" / PAGE).read_text() == page(found)
+    for name in ("ablation", "ablation_own"):
+        text = (tmp_path / "docs" / files(name)[0]).read_text()
+        assert text == page({**found, "name": name}) and f"numbers/{name}.json" in text
+    capsys.readouterr()
     assert main(["ablate", "--render", str(tmp_path)]) == 2
     assert main(["ablate"]) == 2
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["rs2sam2"] * 2
@@ -145,7 +153,40 @@ def test_rows_of_one_s_own_need_no_paper(tmp_path):
     found = measured(tmp_path, own, full=70, row=60)
     for row in found["rows"].values():
         row["paper"] = {}
-    assert "| row |  |  |  | 50.5 | +0.0 (0.0 to 0.0) | not distinguishable |" in page(found)
+    text = page(found)
+    assert "| row | 50.5 | +0.0 (0.0 to 0.0) | not distinguishable |" in text
+    assert "reported by the paper" not in text and "paper mIoU" not in text
+
+
+def test_presence_and_clicks_are_compared_by_figures_of_their_own(tmp_path):
+    own, pairs = plan(tmp_path, full=70, row=60), 20
+    for run in own.runs:
+        full = run.row.name == "full"
+        presence = {
+            "sha256": "asked",
+            "units": [f"place {number // 2}" for number in range(2 * pairs)],
+            "there": [True, False] * pairs,
+            "right": [True, full] * pairs,  # without what `full` has, it says that everything is there
+            "ranked": [full] * 2 * pairs,
+            "ranked_early": [True] * 2 * pairs,
+        }
+        clicks = {"sha256": "asked", "units": presence["units"]}
+        for count in range(CLICKS + 1):
+            clicks |= {f"intersection_{count}": [40 + (10 * count if full else 0)] * 2 * pairs}
+            clicks |= {f"union_{count}": [100] * 2 * pairs}
+        write_scores(run, BASE, rendered_pairs=presence, rendered_clicks=clicks)
+    found = results(own, run_record("ablate", [], 0, "cpu"), seed=0)
+    row = found["rows"]["row"]["runs"]["1"]["parts"]
+    assert row["rendered_pairs"]["balanced_accuracy"]["value"] == 0.5
+    assert row["rendered_pairs"]["ranked_right"]["value"] == 0
+    assert found["rows"]["full"]["runs"]["1"]["parts"]["rendered_clicks"]["mean_iou_after_3"]["value"] == pytest.approx(
+        0.7
+    )
+    assert verdict_of(found, "row", "rendered") == "not distinguishable"
+    assert verdict_of(found, "row", "rendered_pairs") == verdict_of(found, "row", "rendered_clicks") == "worse"
+    text = page(found)
+    assert "| row | 50.0 | 0.0 | 100.0 | -100.0 (-100.0 to -100.0) | worse |" in text
+    assert "| row | 40.0 | 40.0 | 40.0 | 40.0 | -30.0 (-30.0 to -30.0) | worse |" in text
 
 
 def test_runs_that_were_asked_different_things_are_refused(tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rs2sam2.bench.step import measure
+from rs2sam2.bench.step_page import deviation
 from rs2sam2.cli import main
 from rs2sam2.errors import Rs2Sam2Error
 from tiny import tiny_config
@@ -21,6 +22,9 @@ def test_parts_can_be_counted(checkpointing):
     peaks = [phase["peak"] for phase in found["phases"].values()]
     assert list(found["phases"]) == ["build", "forward", "backward", "optimiser"]
     assert peaks == sorted(peaks) and peaks[-1] > size["parameters"] + size["gradients"] + size["optimiser"]
+    computed = found["computed"]
+    assert (computed["parameters"], computed["gradients"]) == (size["parameters"], size["gradients"])
+    assert computed["optimiser"] == size["optimiser"] - moments and computed["activations"] > 0
     assert all(phase["seconds"] > 0 and phase["after"] <= phase["peak"] for phase in found["phases"].values())
 
 
@@ -58,3 +62,18 @@ def test_the_command(tmp_path, capsys):
     assert "--preset nano --image-size 64 --float32" in values["run"]["command"]
     assert main(["bench", "step", "--preset", "nano", "--image-size", "63"]) == 2
     assert "no multiple of 32" in capsys.readouterr().err
+
+
+def test_the_documentation_s_page_is_made_from_its_figures_and_the_estimate_is_near(root, tmp_path, capsys):
+    numbers = root / "docs/numbers/step.json"
+    written = tmp_path / "step.md"
+    assert main(["bench", "step", "--render", str(numbers), "-o", str(written)]) == 0
+    assert (root / "docs/train_step.md").read_text() == written.read_text()
+    report = json.loads(numbers.read_text())
+    assert (report["model"], report["image_size"]) == ("large", 1024)
+    assert abs(deviation(report)) < 0.15
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps({"format": report["format"]}))
+    capsys.readouterr()
+    assert main(["bench", "step", "--render", str(broken)]) == 2
+    assert "make it again with rs2sam2 bench step" in capsys.readouterr().err

@@ -13,10 +13,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from rs2sam2.config import ModelConfig
 from rs2sam2.errors import ConfigError
 from rs2sam2.model.rs2sam2 import RS2SAM2
-from rs2sam2.training.activations import compute_blocks_again
+from rs2sam2.training.activations import BLOCKS, compute_blocks_again
 from rs2sam2.training.cli import main
 from rs2sam2.training.plan import plan
 from rs2sam2.training.plan_page import page
+from rs2sam2.training.spread import spread
 from rs2sam2.training.step_cost import step_cost
 from tiny import tiny_config, tiny_inputs
 
@@ -134,14 +135,51 @@ def test_a_recipe_of_the_paper(tmp_path, recipe):
     assert found["passes"] == 3 * 2 * ceil(ceil(samples / 2) / 2)
     assert "counted in" in found["because"]
     assert found["checkpoints"] and found["devices"] == 2
-    assert found["exchange"] == found["cost"]["gradients"] > 0
+    assert found["held"]["exchange"] == found["cost"]["gradients"] > 0
+    assert found["memory"]["kept"] == sum(found["held"].values()) + found["cost"]["activations"]
     assert found["memory"]["checkpointed"] < found["memory"]["kept"]
     assert found["hours"]["H100 SXM, 80 GB"]["kept"] < found["hours"]["RTX 3090, 24 GB"]["checkpointed"]
 
 
 def test_alone_nothing_is_exchanged(tmp_path, recipe):
     recipe["trainer"] |= {"devices": 1}
-    assert planned(tmp_path, recipe)["exchange"] == 0
+    assert planned(tmp_path, recipe)["held"]["exchange"] == 0
+
+
+def strategy(devices, tensor=1):
+    options = {"data_parallel_size": devices, "tensor_parallel_size": tensor}
+    return {"class_path": "lightning.pytorch.strategies.ModelParallelStrategy", "init_args": options}
+
+
+def test_spread_over_devices(tmp_path, recipe):
+    recipe["trainer"] |= {"devices": 4}
+    whole = planned(tmp_path, recipe)
+    recipe["trainer"]["strategy"] = strategy(4)
+    found = planned(tmp_path, recipe)
+    assert found["memory"] == whole["spread"]["4"] and found["cost"] == whole["cost"]
+    for part in ("parameters", "gradients", "optimiser"):
+        assert whole["held"][part] / 4 <= found["held"][part] < whole["held"][part] / 3.5
+    assert 0 < found["held"]["exchange"] < whole["held"]["parameters"] + whole["held"]["gradients"]
+    most = [memory["checkpointed"] for memory in whole["spread"].values()]
+    assert most == sorted(most, reverse=True) and [*whole["spread"]] == ["2", "4", "8", "16"]
+
+
+def test_a_device_s_share_is_the_one_that_fsdp2_gives_it():
+    """The first device's, as torch's Shard(0) cuts: a last device may have less, or nothing."""
+    shapes = ((7, 5), (3,), (1, 4), (9, 2, 2))
+    module = torch.nn.ParameterList([torch.nn.Parameter(torch.zeros(shape)) for shape in shapes])
+    real = sum(4 * torch.chunk(parameter, 3, dim=0)[0].numel() for parameter in module)
+    assert spread(module, 3).parameters == real == spread(module, 3).gradients == spread(module, 3).optimiser // 2
+
+
+def test_what_is_put_together():
+    model = RS2SAM2(tiny_config())
+    blocks = [part for part in model.modules() if isinstance(part, BLOCKS)]
+    sizes = sorted((sum(p.numel() for p in block.parameters()) for block in blocks), reverse=True)
+    outside = sum(p.numel() for p in model.parameters()) - sum(sizes)
+    assert spread(model, 2).exchange == 4 * 2 * (outside + sizes[0] + sizes[1])
+    model.requires_grad_(False)
+    assert spread(model, 2).exchange == 4 * (outside + sizes[0] + sizes[1])
 
 
 def test_larger_batches_keep_more(tmp_path, recipe):
@@ -153,8 +191,20 @@ def test_larger_batches_keep_more(tmp_path, recipe):
     assert four["forward"] == pytest.approx(4 * one["forward"], rel=0.01)
 
 
+def test_reading_alone_takes_less(tmp_path, monkeypatch):
+    monkeypatch.setattr("rs2sam2.training.plan._core_rate", lambda: 1e9)
+    recipe = yaml.safe_load((CONFIGS / "nano.yaml").read_text())
+    recipe["data"] |= {"groups": 2, "phases": [{"start": 0, "scene_size": 64, "image_size": 64, "group_size": 1}]}
+    hours = []
+    for share in (0.0, 0.5, 1.0):
+        recipe["model"]["reads_first"] = share
+        hours.append(planned(tmp_path, recipe)["hours"]["a core of this machine"]["kept"])
+    assert hours[2] < hours[1] < hours[0] and hours[1] == pytest.approx((hours[0] + hours[2]) / 2)
+
+
 def test_nano_s_time_is_that_of_its_picture_sizes(tmp_path):
     recipe = yaml.safe_load((CONFIGS / "nano.yaml").read_text())
+    recipe["model"]["reads_first"] = 0.0
     phases = [{"start": 0.5 * i, "scene_size": 64, "image_size": 64 * (1 + i), "group_size": 1} for i in range(2)]
     recipe["data"] |= {"groups": 2, "phases": phases}
     both = planned(tmp_path, recipe)
@@ -169,6 +219,8 @@ def test_nano_s_time_is_that_of_its_picture_sizes(tmp_path):
     ("change", "said"),
     [
         ({"trainer": {"strategy": "fsdp"}}, "strategy fsdp"),
+        ({"trainer": {"devices": 2, "strategy": strategy(4)}}, r"sizes \(4, 1\) for 2 devices"),
+        ({"trainer": {"devices": 4, "strategy": strategy(2, 2)}}, "tensor_parallel_size 1"),
         ({"trainer": {"max_epochs": None}}, "cannot be planned"),
         ({"data": {"root": "nowhere", "dataset": "nwpu-refer"}}, "size of nwpu-refer is not known"),
         ({"model": {"loss": {"tea": 1}}}, "cannot be planned"),
@@ -186,7 +238,7 @@ def test_the_command_prints_and_writes_a_page(tmp_path, recipe, capsys):
     path.write_text(yaml.safe_dump(recipe))
     assert main(["plan", "--config", str(path), "--docs", str(tmp_path / "docs")]) == 0
     said = capsys.readouterr().out
-    assert "recipe.yaml: memory of a device, GB" in said and "RTX 4090" in said
+    assert "recipe.yaml: memory of a device, GB" in said and "RTX 4090" in said and "by FSDP2" in said
     report = json.loads((tmp_path / "docs/numbers/train_plan.json").read_text())
     assert (tmp_path / "docs/train_plan.md").read_text() == page(report)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rs2sam2.errors import ConfigError, OutputError
+from rs2sam2.errors import ConfigError, DataError, OutputError
 from rs2sam2.evaluation.command import new_app, start
 
 app = new_app()
@@ -34,11 +34,12 @@ def ablate(
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with one thread.")] = 1,
     docs: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="For ablation.md and numbers/ablation.json; else the runs' folder."),
+        typer.Option(metavar="FOLDER", help="For the page and its numbers/; else the runs' folder."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 2026,
     render: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write ablation.md there again from its JSON, train nothing.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the pages there again from their JSON, train nothing."),
     ] = None,
 ) -> None:
     """Train every row alike and compare it with the full model; a run that was stopped goes on where it was."""
@@ -51,18 +52,20 @@ def ablate(
 
 
 def _render(folder: Path) -> None:
-    from rs2sam2.ablation.page import NUMBERS
     from rs2sam2.ablation.results import FORMAT
     from rs2sam2.evaluation.report_file import read_report
 
-    report = read_report(folder / NUMBERS, FORMAT, "ablate")
+    numbers = sorted(folder.glob("numbers/ablation*.json"))
+    if not numbers:
+        raise DataError(f"{folder}/numbers: no ablation*.json there: give the folder of --docs")
     with _says_where():
-        _write_page(folder, report)
+        for path in numbers:
+            _write_page(folder, read_report(path, FORMAT, "ablate"))
 
 
 def _train(context: typer.Context, config: Path, jobs: int, docs: Path | None, seed: int) -> None:
     from rs2sam2.ablation import jobs as work
-    from rs2sam2.ablation.page import NUMBERS
+    from rs2sam2.ablation.page import files
     from rs2sam2.ablation.plan import read_plan
     from rs2sam2.ablation.questions import write_rendered
     from rs2sam2.ablation.results import results
@@ -75,8 +78,9 @@ def _train(context: typer.Context, config: Path, jobs: int, docs: Path | None, s
 
     def report(folder: Path) -> None:
         found = results(plan, run_record("ablate", context.obj, seed, "cpu"), seed)
-        (folder / NUMBERS).parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(folder / NUMBERS) as temporary:
+        numbers = folder / files(plan.name)[1]
+        numbers.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(numbers) as temporary:
             temporary.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         _write_page(folder, found)
 
@@ -92,12 +96,13 @@ def _train(context: typer.Context, config: Path, jobs: int, docs: Path | None, s
 
 
 def _write_page(folder: Path, report: Mapping[str, Any]) -> None:
-    from rs2sam2.ablation.page import PAGE, page
+    from rs2sam2.ablation.page import files, page
     from rs2sam2.files import whole_file
 
-    with whole_file(folder / PAGE) as temporary:
+    path = folder / files(report["name"])[0]
+    with whole_file(path) as temporary:
         temporary.write_text(page(report), encoding="utf-8")
-    typer.echo(f"wrote {folder / PAGE}")
+    typer.echo(f"wrote {path}")
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rs2sam2.ablation.parts import MASKS, PARTS
 from rs2sam2.ablation.plan import FULL
-from rs2sam2.ablation.results import DECIDES, SETS
 
 NOT_DISTINGUISHABLE = "not distinguishable"
 Difference = Mapping[str, float | None]
@@ -34,26 +34,27 @@ def verdict(pooled: Difference, seeds: Sequence[Difference], noise: Difference |
 
 def verdict_of(report: Mapping[str, Any], name: str, part: str) -> str:
     """The verdict on a row that has differences, from the figures of `results`."""
-    found = report["rows"][name]["differences"][part]
-    noise = report["noise"][part][DECIDES] if report["noise"] else None
-    return verdict(found["pooled"][DECIDES], [one[DECIDES] for one in found["seeds"].values()], noise)
+    found, decides = report["rows"][name]["differences"][part], PARTS[part].deciding
+    noise = report["noise"][part][decides] if report["noise"] else None
+    return verdict(found["pooled"][decides], [one[decides] for one in found["seeds"].values()], noise)
 
 
 def sentences(report: Mapping[str, Any]) -> Iterator[str]:
     """The findings in words: verdicts of each set of questions, then the order of rows beside the paper's."""
     compared = [name for name, row in report["rows"].items() if row["differences"]]
-    for part in SETS:
+    full = report["rows"][FULL]["says"]
+    for part in report["questions"]:
         rows: dict[str, list[str]] = {"better": [], "worse": [], NOT_DISTINGUISHABLE: []}
         for name in compared:
             rows[verdict_of(report, name, part)].append(name)
         said = "; ".join(f"{kind}: {_said(report, names, ', ') or 'none'}" for kind, names in rows.items())
-        yield f"On {part} questions, against the full model: {said}."
+        yield f"{PARTS[part].title.capitalize()}, by {PARTS[part].decides}, against *{full}*: {said}."
     for title, names in report["tables"].items():
         rows_of = {name: report["rows"][name] for name in names}
         if any(not row["paper"] or not (row["differences"] or name == FULL) for name, row in rows_of.items()):
             continue
-        places = {"the paper": {name: row["paper"][DECIDES] for name, row in rows_of.items()}} | {
-            part: {name: _above_full(row, part) for name, row in rows_of.items()} for part in SETS
+        places = {"the paper": {name: row["paper"]["mean_iou"] for name, row in rows_of.items()}} | {
+            part: {name: _above_full(row, part) for name, row in rows_of.items()} for part in MASKS
         }
         orders = {who: sorted(figures, key=figures.__getitem__) for who, figures in places.items()}
         paper = orders.pop("the paper")
@@ -64,7 +65,7 @@ def sentences(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _above_full(row: Mapping[str, Any], part: str) -> float:
-    return float(row["differences"][part]["pooled"][DECIDES]["value"] if row["differences"] else 0)
+    return float(row["differences"][part]["pooled"]["mean_iou"]["value"] if row["differences"] else 0)
 
 
 def _said(report: Mapping[str, Any], names: Sequence[str], between: str) -> str:

@@ -79,7 +79,7 @@ def run_all(plan: Plan, jobs: int, say: Callable[[str], None], after: Callable[[
 
 def _start(plan: Plan, run: Run) -> subprocess.Popen[bytes]:
     command: Sequence[str | Path] = [
-        *(sys.executable, "-m", "rs2sam2.ablation.one_run", run.folder, "--steps", str(plan.steps)),
+        *(sys.executable, "-m", "rs2sam2.ablation.one_run", run.folder, "--steps", str(run.row.steps)),
         *("--real", plan.real, "--rendered", plan.rendered_file),
     ]
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")

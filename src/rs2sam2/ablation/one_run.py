@@ -7,34 +7,23 @@ import argparse
 import fcntl
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 
+from rs2sam2.ablation.asking import Questions, answered
 from rs2sam2.ablation.questions import RealQuestions, RenderedQuestions
 from rs2sam2.errors import OutputError, Rs2Sam2Error, WeightsError
-from rs2sam2.evaluation.diagnosis.scores import Target
 from rs2sam2.files import whole_file
-from rs2sam2.inference.images import RasterImage
-from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+from rs2sam2.inference.segmenter import Segmenter
 from rs2sam2.training import cli as training
 from rs2sam2.training.export import export
 
 RECIPE, CHECKPOINT, WEIGHTS, SCORES, LOG = "recipe.yaml", "last.ckpt", "weights", "scores.json", "log.txt"
-FORMAT = "rs2sam2.ablation-scores/1"
+FORMAT = "rs2sam2.ablation-scores/2"
 _LOCK = "lock"
-
-
-class Questions(Protocol):
-    """What is asked."""
-
-    targets: list[Target]
-    sha256: str
-
-    def open(self, picture: str) -> RasterImage: ...  # noqa: D102
 
 
 def run(folder: Path, steps: int, real: Path, rendered: Path) -> None:
@@ -59,41 +48,16 @@ def run(folder: Path, steps: int, real: Path, rendered: Path) -> None:
         export(folder / RECIPE, folder / WEIGHTS, checkpoint)
         segmenter = Segmenter.from_pretrained(folder / WEIGHTS, "cpu")
         provenance = segmenter.provenance
+        drawn = RenderedQuestions(rendered)
+        asked: dict[str, Questions] = {"real": RealQuestions(real, drawn.wanted), "rendered": drawn}
         scores = {
             "format": FORMAT,
             "weights_sha256": segmenter.weights.sha256,
             "minutes": {name: provenance[f"{name}_minutes"] for name in ("wall", "cpu")},
-            "real": answered(segmenter, RealQuestions(real)),
-            "rendered": answered(segmenter, RenderedQuestions(rendered)),
+            "parts": answered(segmenter, asked, drawn.wanted.corrected),
         }
         with whole_file(folder / SCORES) as path:
             path.write_text(json.dumps(scores, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def answered(segmenter: Segmenter, questions: Questions) -> dict[str, Any]:
-    """Ask questions; the mask counts whatever the object score says, since the paper refuses nothing.
-
-    Returns:
-        "sha256" of what was asked, and for each question "units" (its place), "intersection" and "union" (pixels).
-    """
-    found: list[tuple[int, int]] = []
-    for targets in _batches(questions.targets):
-        images = {target.question.picture: questions.open(target.question.picture) for target in targets}
-        asked = [(images[target.question.picture], target.question.sentence) for target in targets]
-        for target, answer in zip(targets, segmenter.answers(asked), strict=True):
-            meant, said = target.mask.mask, answer.probability > 0.5
-            found.append((int((meant & said).sum()), int((meant | said).sum())))
-    intersection, union = zip(*found, strict=True)
-    return {
-        "sha256": questions.sha256,
-        "units": [target.unit for target in questions.targets],
-        "intersection": intersection,
-        "union": union,
-    }
-
-
-def _batches(targets: Sequence[Target]) -> Iterator[Sequence[Target]]:
-    return (targets[start : start + LARGEST_BATCH] for start in range(0, len(targets), LARGEST_BATCH))
 
 
 def _step(checkpoint: Path) -> int:

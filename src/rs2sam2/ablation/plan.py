@@ -1,7 +1,7 @@
 """What an ablation consists of: one recipe, rows that change it, and where each run lies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ FULL = "full"
 """The row that all others are compared with."""
 NAMES = ("precision_at_0.5", "precision_at_0.7", "precision_at_0.9", "mean_iou", "overall_iou")
 """The figures of the paper's tables, in its order."""
-_SETTINGS = {"folder", "steps", "checkpoint_every", "seeds", "real", "rendered", "training", "rows", "tables"}
-_ROW = {"says", "model", "data", "seeds", "paper"}
+_SETTINGS = {
+    *("name", "title", "folder", "steps", "checkpoint_every", "seeds"),
+    *("real", "rendered", "training", "rows", "tables"),
+}
+_SECTIONS = ("trainer", "model", "data")
+_ROW = {"says", "steps", "seeds", "paper", *_SECTIONS}
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,10 @@ class Row:
     Attributes:
         name: of its runs' folders.
         says: what people read.
-        changes: sections of the training recipe ("model", "data") -> what differs there.
+        changes: sections of the training recipe ("trainer", "model", "data") -> what differs there.
         seeds: one run for each.
         paper: figure -> percent as the paper reports it; empty for rows that it does not have.
+        steps: optimisation steps of each run.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Row:
     changes: Mapping[str, Any]
     seeds: tuple[int, ...]
     paper: Mapping[str, float]
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,16 @@ class Rendered:
         scenes: how many.
         size: pixels along a side.
         seed: decides all.
+        pairs: so many sentences are asked of two scenes, one of which lacks their thing; with them, the pairs of the
+            real split are asked, too. 0 asks none.
+        corrected: so many sentences about one thing are corrected by clicks, and as many of the real split.
     """
 
     scenes: int
     size: int
     seed: int
+    pairs: int = 0
+    corrected: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,8 +80,9 @@ class Plan:
     """The whole of it.
 
     Attributes:
+        name: of its page and figures.
+        title: of the page.
         folder: of all runs.
-        steps: optimisation steps of each run.
         checkpoint_every: so many of these, and after the last; a run that was stopped goes on from there.
         real: folder of OAM-Ref; its split "val" is asked about.
         rendered: see `Rendered`.
@@ -79,8 +91,9 @@ class Plan:
         tables: title -> names of rows, in the paper's order.
     """
 
+    name: str
+    title: str
     folder: Path
-    steps: int
     checkpoint_every: int
     real: Path
     rendered: Rendered
@@ -96,7 +109,7 @@ class Plan:
     @property
     def rendered_file(self) -> Path:
         """Where the rendered scenes lie, named by all that decides them."""
-        return self.folder / f"rendered_{self.rendered.scenes}_{self.rendered.size}_{self.rendered.seed}.npz"
+        return self.folder / f"rendered_{'_'.join(map(str, astuple(self.rendered)))}.npz"
 
     @property
     def runs(self) -> list[Run]:
@@ -115,11 +128,11 @@ class Plan:
         recipe = merged(self.training, run.row.changes)
         fixed = {
             "seed_everything": run.seed,
-            "trainer": {"max_steps": self.steps, "max_epochs": 1, "default_root_dir": place},
+            "trainer": {"max_steps": run.row.steps, "max_epochs": 1, "default_root_dir": place},
             "data": {
                 "root": str(self.real),
                 "tokenizer": str(self.tokenizer),
-                "steps": self.steps,
+                "steps": run.row.steps,
                 "seed": run.seed,
             },
         }
@@ -149,11 +162,12 @@ def read_plan(path: Path) -> Plan:
     settings = read_recipe(path)
     _require_known(settings, _SETTINGS, str(path))
     try:
-        default = _seeds(settings["seeds"])
-        rows = {name: _row(name, values, default, str(path)) for name, values in settings["rows"].items()}
+        default, steps = _seeds(settings["seeds"]), int(settings["steps"])
+        rows = {name: _row(name, values, default, steps, str(path)) for name, values in settings["rows"].items()}
         plan = Plan(
+            settings["name"],
+            settings["title"],
             Path(settings["folder"]),
-            int(settings["steps"]),
             int(settings["checkpoint_every"]),
             Path(settings["real"]),
             Rendered(**settings["rendered"]),
@@ -165,10 +179,12 @@ def read_plan(path: Path) -> Plan:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path}: a setting is missing or has the wrong shape ({error!r}): see configs/") from error
-    if plan.steps < 1 or plan.checkpoint_every < 1 or plan.steps % plan.checkpoint_every:
-        raise ConfigError(
-            f"{path}: {plan.steps} steps, no multiple of checkpoint_every {plan.checkpoint_every}: mend it"
-        )
+    for row in rows.values():
+        if row.steps < 1 or plan.checkpoint_every < 1 or row.steps % plan.checkpoint_every:
+            raise ConfigError(
+                f"{path}: row {row.name}: {row.steps} steps, no multiple of checkpoint_every {plan.checkpoint_every}: "
+                "mend it"
+            )
     if plan.rendered.scenes < 2:
         raise ConfigError(f"{path}: {plan.rendered.scenes} rendered scenes: an interval needs at least 2")
     listed = {name for names in plan.tables.values() for name in names}
@@ -190,7 +206,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return found
 
 
-def _row(name: str, values: Mapping[str, Any], seeds: tuple[int, ...], where: str) -> Row:
+def _row(name: str, values: Mapping[str, Any], seeds: tuple[int, ...], steps: int, where: str) -> Row:
     _require_known(values, _ROW, f"{where}: row {name}")
     paper = {figure: float(value) for figure, value in values.get("paper", {}).items()}
     if paper and set(paper) != set(NAMES):
@@ -198,9 +214,10 @@ def _row(name: str, values: Mapping[str, Any], seeds: tuple[int, ...], where: st
     return Row(
         name,
         values["says"],
-        {section: values[section] for section in ("model", "data") if section in values},
+        {section: values[section] for section in _SECTIONS if section in values},
         _seeds(values["seeds"]) if "seeds" in values else seeds,
         paper,
+        int(values.get("steps", steps)),
     )
 
 

@@ -100,6 +100,9 @@ def step(
     float32: Annotated[bool, typer.Option("--float32", help="Without autocast to bfloat16.")] = False,
     keep: Annotated[bool, typer.Option("--keep-activations", help="Without activation checkpointing.")] = False,
     seed: Seed = 1,
+    render: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
+    ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -108,6 +111,13 @@ def step(
     The paper's model wants 16 GB of free memory.
     """
     check_output(output, overwrite=overwrite)
+    if render is not None:
+        from rs2sam2.bench.step import FORMAT
+        from rs2sam2.bench.step_page import page
+        from rs2sam2.evaluation.report_file import read_report
+
+        deliver(page(read_report(render, FORMAT, "bench step"), render.name), output)
+        return
     from rs2sam2.bench.step import measure
     from rs2sam2.config import ModelConfig
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -26,6 +26,7 @@ from rs2sam2.training import parameter_groups
 from rs2sam2.training.module import HeadWeights, RS2SAM2Module
 from rs2sam2.training.parameter_groups import Rates
 from rs2sam2.training.recipe import names_a_data_set, read_recipe
+from rs2sam2.training.spread import Spread, spread
 from rs2sam2.training.step import run_step
 from rs2sam2.training.step_cost import StepCost, step_cost
 
@@ -40,7 +41,12 @@ GPUS = {
     "H100 SXM, 80 GB": (80e9, 989e12),
 }
 """Bytes, and peak operations a second in bfloat16 with sums in float32, dense, from the makers' data sheets."""
+SPREAD_OVER = (2, 4, 8, 16)
+"""Devices for which a plan says what FSDP2 would make of it."""
 _DTYPES = {"bf16-true": torch.bfloat16, "16-true": torch.float16}
+
+_Planned = tuple[dict[str, Any], list[tuple[float, StepCost]], dict[int, Spread]]
+"""What is known of a recipe; shares of the run with the cost of a pass in each; what FSDP2 makes of so many devices."""
 
 
 def plan(path: Path) -> dict[str, Any]:
@@ -49,9 +55,10 @@ def plan(path: Path) -> dict[str, Any]:
     Returns:
         "recipe" (file name), "model", "precision", "devices", "batch" (samples of a device at once), "image_size" (the
         largest), "passes" (of a device, in the whole run), "because" (where their number comes from), "checkpoints"
-        (whether the recipe computes activations again), "cost" (`StepCost` of the largest pass), "exchange" (bytes of
-        the gradients' copies that devices exchange), and for both ways, "kept" and "checkpointed": "memory" (bytes) and
-        "hours" (device -> hours).
+        (whether the recipe computes activations again), "cost" (`StepCost` of the largest pass), "held" (bytes of a
+        device beside activations: "parameters", "gradients", "optimiser", and "exchange": what is there because
+        devices exchange it), and for both ways, "kept" and "checkpointed": "memory" (bytes) and "hours" (device ->
+        hours). "spread" has the memory where FSDP2 spreads the model over so many devices; None where it cannot.
 
     Raises:
         ConfigError: the recipe lacks what a plan needs, or holds what cannot work.
@@ -59,7 +66,7 @@ def plan(path: Path) -> dict[str, Any]:
     """
     settings = read_recipe(path)
     try:
-        found, costs = (_referring if names_a_data_set(settings) else _nano)(settings)
+        found, costs, shares = (_referring if names_a_data_set(settings) else _nano)(settings)
         trainer = settings["trainer"]
     except (KeyError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be planned: a setting is missing or of the wrong kind: {error!r}") from error
@@ -67,8 +74,9 @@ def plan(path: Path) -> dict[str, Any]:
     if trainer.get("accelerator") == "cpu":
         rates = {"a core of this machine": _core_rate()}
     largest = max((cost for _, cost in costs), key=lambda cost: cost.activations)
-    exchange = _exchange(trainer, largest)
+    held = _held(trainer, largest, shares)
     ways = {"kept": False, "checkpointed": True}
+    activations = {way: largest.checkpointed if on else largest.activations for way, on in ways.items()}
     each = {way: sum(share * cost.operations(checkpointing=on) for share, cost in costs) for way, on in ways.items()}
     return {
         "recipe": path.name,
@@ -76,8 +84,14 @@ def plan(path: Path) -> dict[str, Any]:
         "precision": _precision(trainer),
         "devices": _devices(trainer),
         "cost": asdict(largest),
-        "exchange": exchange,
-        "memory": {way: exchange + largest.memory(checkpointing=on) for way, on in ways.items()},
+        "held": held,
+        "memory": {way: sum(held.values()) + kept for way, kept in activations.items()},
+        "spread": {
+            str(devices): {way: sum(astuple(share)) + kept for way, kept in activations.items()}
+            for devices, share in shares.items()
+            if devices > 1
+        }
+        or None,
         "hours": {
             device: {way: found["passes"] * count / (SHARE_OF_PEAK * rate) / 3600 for way, count in each.items()}
             for device, rate in rates.items()
@@ -85,7 +99,7 @@ def plan(path: Path) -> dict[str, Any]:
     }
 
 
-def _referring(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[float, StepCost]]]:
+def _referring(settings: Mapping[str, Any]) -> _Planned:
     """The paper's training."""
     trainer, model, data = settings["trainer"], settings["model"], settings["data"]
     config, whose = _config(model["init_from"])
@@ -93,12 +107,10 @@ def _referring(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[
     loss, rates = LossWeights(**model["loss"]), Rates(**model["rates"])
     batch, together = data.get("batch_size", 1), trainer.get("accumulate_grad_batches", 1)
     samples, counted = _samples(data["dataset"], Path(data["root"]))
-    with _fake(trainer):
-        made = RS2SAM2(config).train()
-        boundary = loss.boundary_reading != "none"
-        parameter_groups.freeze(parameter_groups.parts(made, rates, trains_text_weight=boundary))
-        sample = _batch(config, batch, config.image_size)
-        cost = step_cost(made, lambda: run_step(made, sample, loss).terms.total, mixed=_mixed(trainer))
+    with fake(_precision(trainer)):
+        made = paper_model(config, rates, loss)
+        cost = paper_cost(made, loss, batch, mixed=_mixed(trainer))
+        shares = {devices: spread(made, devices) for devices in sorted({*SPREAD_OVER, _devices(trainer)})}
     steps = trainer["max_epochs"] * ceil(ceil(samples / _devices(trainer)) / batch / together)
     found = {
         "model": f"{config.name} ({whose})",
@@ -108,21 +120,38 @@ def _referring(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[
         "because": f"{trainer['max_epochs']} epochs of {samples} sentences ({counted})",
         "checkpoints": bool(model.get("checkpoint_activations", False)),
     }
-    return found, [(1.0, cost)]
+    return found, [(1.0, cost)], shares
 
 
-def _nano(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[float, StepCost]]]:
+def paper_model(config: ModelConfig, rates: Rates, loss: LossWeights) -> RS2SAM2:
+    """A model with the paper's trainable parts; within `fake`, without values."""
+    made = RS2SAM2(config).train()
+    boundary = loss.boundary_reading != "none"
+    parameter_groups.freeze(parameter_groups.parts(made, rates, trains_text_weight=boundary))
+    return made
+
+
+def paper_cost(model: RS2SAM2, loss: LossWeights, batch: int, *, mixed: bool) -> StepCost:
+    """What a step of the paper's training takes; within `fake`, as is the model."""
+    sample = _batch(model.config, batch, model.config.image_size)
+    return step_cost(model, lambda: run_step(model, sample, loss).terms.total, mixed=mixed)
+
+
+def _nano(settings: Mapping[str, Any]) -> _Planned:
     """Training from scratch, with pictures that grow on the way."""
     trainer, model, data = settings["trainer"], settings["model"], settings["data"]
     typed = {"loss": LossWeights(**model["loss"]), "heads": HeadWeights(**model["heads"])}
     phases = [Phase(**phase) for phase in data["phases"]]
     batch = data["groups"] * max(phase.group_size for phase in phases)
-    marks = [*(phase.start for phase in phases), 1.0]
+    reads = model.get("reads_first", 0.0)
+    marks = sorted({*(phase.start for phase in phases), reads, 1.0})
     costs = []
-    for (start, end), phase in zip(pairwise(marks), phases, strict=True):
-        with _fake(trainer):
+    for start, end in pairwise(marks):
+        phase = next(phase for phase in reversed(phases) if phase.start <= start)
+        with fake(_precision(trainer)):
             module = RS2SAM2Module(**{**model, **typed})
-            loss = _nano_loss(module, _batch(module.config, data["groups"] * phase.group_size, phase.image_size))
+            sample = _batch(module.config, data["groups"] * phase.group_size, phase.image_size)
+            loss = _reading_loss(module, sample) if start < reads else _nano_loss(module, sample)
             costs.append((end - start, step_cost(module, loss, mixed=_mixed(trainer))))
     found = {
         "model": f"{module.config.name} (from scratch)",
@@ -132,7 +161,7 @@ def _nano(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[float
         "because": f"{trainer['max_steps']} steps",
         "checkpoints": False,
     }
-    return found, costs
+    return found, costs, {}
 
 
 def _nano_loss(module: RS2SAM2Module, batch: Any) -> Callable[[], Tensor]:  # noqa: ANN401 - stands in for a NamedTuple
@@ -140,6 +169,18 @@ def _nano_loss(module: RS2SAM2Module, batch: Any) -> Callable[[], Tensor]:  # no
 
     def loss() -> Tensor:
         total = run_step(module.model, batch, module.loss).terms.total
+        return total if module.semantic is None else total + module.semantic(batch.mask)
+
+    return loss
+
+
+def _reading_loss(module: RS2SAM2Module, batch: Any) -> Callable[[], Tensor]:  # noqa: ANN401 - stands in for a NamedTuple
+    """What the union encoder says by itself, while it learns alone."""
+
+    def loss() -> Tensor:
+        reading = module.model.read(batch.union_image, batch.input_ids, batch.attention_mask)
+        parts = [reading.pseudo_mask_logits, reading.early_presence_logits]
+        total = torch.stack([part.square().mean() for part in parts if part is not None]).sum()
         return total if module.semantic is None else total + module.semantic(batch.mask)
 
     return loss
@@ -157,10 +198,10 @@ def _batch(config: ModelConfig, batch: int, side: int) -> Any:  # noqa: ANN401 -
 
 
 @contextmanager
-def _fake(trainer: Mapping[str, Any]) -> Iterator[None]:
-    """Within it tensors have no values, and the trainer's precision."""
+def fake(precision: str) -> Iterator[None]:
+    """Within it tensors have no values, and are of the type that Lightning's `precision` gives parameters."""
     before = torch.get_default_dtype()
-    torch.set_default_dtype(_DTYPES.get(_precision(trainer), torch.float32))
+    torch.set_default_dtype(_DTYPES.get(precision, torch.float32))
     try:
         with FakeTensorMode():
             yield
@@ -183,18 +224,31 @@ def _devices(trainer: Mapping[str, Any]) -> int:
     return int(each * trainer.get("num_nodes", 1))
 
 
-def _exchange(trainer: Mapping[str, Any], cost: StepCost) -> int:
-    """Bytes of the buckets in which DDP sends gradients, unless the gradients lie in them.
+def _held(trainer: Mapping[str, Any], cost: StepCost, shares: Mapping[int, Spread]) -> dict[str, int]:
+    """Bytes of a device beside activations, and of what it holds only to exchange it.
+
+    DDP sends gradients in buckets, copies unless the gradients lie in them.
 
     Raises:
-        ConfigError: the strategy spreads the model over devices.
+        ConfigError: the strategy is another one, or cannot spread this model.
     """
     strategy = trainer.get("strategy", "auto")
     options = {} if isinstance(strategy, str) else strategy.get("init_args", {})
     name = strategy if isinstance(strategy, str) else strategy["class_path"].rpartition(".")[2]
+    devices = _devices(trainer)
+    whole = {"parameters": cost.parameters, "gradients": cost.gradients, "optimiser": cost.optimiser}
+    if name == "ModelParallelStrategy":
+        asked = (options.get("data_parallel_size"), options.get("tensor_parallel_size"))
+        if asked != (devices, 1) or not shares:
+            raise ConfigError(
+                f"trainer.strategy {name}: sizes {asked} for {devices} devices: data_parallel_size has to be their "
+                "number and tensor_parallel_size 1, and the training the paper's"
+            )
+        return asdict(shares[devices])
     if name != "auto" and not name.lower().startswith(("ddp", "single")):
-        raise ConfigError(f"trainer.strategy {name}: a plan is for models that each device holds whole: auto or ddp")
-    return 0 if _devices(trainer) == 1 or options.get("gradient_as_bucket_view") else cost.gradients
+        raise ConfigError(f"trainer.strategy {name}: a plan is for auto, ddp or ModelParallelStrategy (FSDP2)")
+    alone = devices == 1 or options.get("gradient_as_bucket_view")
+    return {**whole, "exchange": 0 if alone else cost.gradients}
 
 
 def _config(init_from: str) -> tuple[ModelConfig, str]:

@@ -21,9 +21,15 @@ PAGE, NUMBERS = "train_plan.md", "numbers/train_plan.json"
 RESERVE = 2e9
 """Bytes that are left for the device's own needs and for kernels while they run."""
 _WAYS = {"kept": "activations kept", "checkpointed": "activations computed again"}
+_HELD = {"exchange": "on their way between devices"}
 _NOTE = (
     "Computed, not measured: parameters, gradients and AdamW's two averages in full, and all that autograd keeps for "
     "the way back, summed as if all of it were there at once."
+)
+_SIZES = sorted({size for size, _ in GPUS.values()})
+_SPREAD = (
+    "Each device's share of parameters, gradients and averages, the same activations as above, and put together: what "
+    "lies outside of blocks, the block at work and the next."
 )
 _HEAD = f"""# What training takes
 
@@ -74,8 +80,7 @@ def tables(one: Mapping[str, Any]) -> Iterator[Table]:
     asked = _WAYS["checkpointed" if one["checkpoints"] else "kept"]
     kept = {"kept": cost["activations"], "checkpointed": cost["checkpointed"]}
     rows = [
-        *((name, *[_gb(cost[name])] * 2) for name in ("parameters", "gradients", "optimiser")),
-        ("gradients on their way to other devices", *[_gb(one["exchange"])] * 2),
+        *((_HELD.get(name, name), *[_gb(held)] * 2) for name, held in one["held"].items()),
         ("activations", *(_gb(kept[way]) for way in _WAYS)),
         ("together", *(_gb(one["memory"][way]) for way in _WAYS)),
     ]
@@ -94,6 +99,24 @@ def tables(one: Mapping[str, Any]) -> Iterator[Table]:
             for device, hours in one["hours"].items()
         ],
     )
+    if one["spread"]:
+        yield Table(
+            f"{one['recipe']}: spread over devices by FSDP2, GB on each",
+            (
+                "devices",
+                *_WAYS.values(),
+                *(f"fits {memory / 1e9:.0f} GB, {_WAYS['checkpointed']}" for memory in _SIZES),
+            ),
+            [
+                (devices, *(_gb(memory[way]) for way in _WAYS), *_fits_sizes(memory["checkpointed"]))
+                for devices, memory in one["spread"].items()
+            ],
+            _SPREAD,
+        )
+
+
+def _fits_sizes(memory: float) -> Iterator[str]:
+    return ("yes" if memory + RESERVE <= size else "no" for size in _SIZES)
 
 
 def _fits(device: str, memory: float) -> str:

@@ -1,0 +1,94 @@
+"""The page about a report of `rs2sam2 bench step`: what a step took beside what was computed for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rs2sam2.errors import DataError
+from rs2sam2.evaluation.provenance import run_facts, versions_of
+from rs2sam2.evaluation.tabular import Table, markdown_table
+
+_HEAD = """# One step of the paper's training, measured
+
+Written by `rs2sam2 bench step --render {source}`; do not edit. One optimisation step of the paper's trainable parts on
+one sample with random weights, on a CPU. *Computed* is what `rs2sam2 train plan` says without taking the step
+([what training takes](train_plan.md)). A GB is 10^9 bytes.
+
+| | |
+|---|---|
+"""
+_PHASES = {
+    "build": "the model is built",
+    "forward": "forward pass and loss",
+    "backward": "gradients",
+    "optimiser": "AdamW",
+}
+
+
+def page(report: Mapping[str, Any], source: str) -> str:
+    """The page in Markdown.
+
+    Args:
+        report: what `rs2sam2 bench step` wrote.
+        source: name of the file that it was read from.
+
+    Raises:
+        DataError: if the report lacks something.
+    """
+    try:
+        facts, tables = _facts(report), [_memory(report), _phases(report)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench step") from error
+    rows = "".join(f"| {name} | {value} |\n" for name, value in facts)
+    return _HEAD.format(source=source) + rows + "\n" + "\n".join(map(markdown_table, tables))
+
+
+def deviation(report: Mapping[str, Any]) -> float:
+    """By which share the computed memory is above what was measured at the peak, without what was there before."""
+    measured = float(report["phases"]["optimiser"]["peak"] - report["start"])
+    return float(sum(report["computed"].values()) / measured - 1)
+
+
+def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    run, side = report["run"], report["image_size"]
+    again = "computed again" if report["activation_checkpointing"] else "kept"
+    return [
+        *run_facts(run),
+        ("Model", f"{report['model']}, {report['parameters'] / 1e6:.1f} million parameters"),
+        ("Trained", f"{report['trained'] / 1e6:.1f} million, as in the paper"),
+        ("Step", f"1 sample, {side} x {side} pixels, {report['precision']}, activations {again}"),
+        ("Seconds", f"{sum(report['phases'][name]['seconds'] for name in _PHASES if name != 'build'):.0f}"),
+        ("Machine", f"{run['processor']}, {run['torch_threads']} torch threads"),
+        ("Seed", str(run["seed"])),
+        ("Versions", versions_of(run)),
+    ]
+
+
+def _memory(report: Mapping[str, Any]) -> Table:
+    measured, computed = report["bytes"], report["computed"]
+    peak = report["phases"]["optimiser"]["peak"] - report["start"]
+    return Table(
+        "Memory by part, GB",
+        ("part", "measured", "computed"),
+        [
+            *((name, _gb(measured[name]), _gb(computed[name])) for name in ("parameters", "gradients", "optimiser")),
+            ("activations", "", _gb(computed["activations"])),
+            ("together", _gb(peak), _gb(sum(computed.values()))),
+        ],
+        f"Measured together is the most that the process held, less the {_gb(report['start'])} GB of Python and its "
+        f"packages. Computed is {100 * deviation(report):+.1f} % off: not all of it is there at once.",
+    )
+
+
+def _phases(report: Mapping[str, Any]) -> Table:
+    return Table(
+        "By phase",
+        ("phase", "seconds", "resident after it, GB", "peak so far, GB"),
+        [
+            (told, f"{one['seconds']:.1f}", _gb(one["after"]), _gb(one["peak"]))
+            for told, one in ((told, report["phases"][name]) for name, told in _PHASES.items())
+        ],
+    )
+
+
+def _gb(count: float) -> str:
+    return f"{count / 1e9:.2f}"
