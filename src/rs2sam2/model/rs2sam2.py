@@ -170,7 +170,7 @@ class RS2SAM2(nn.Module):
             prompt = dense_prompt_from_pseudo_mask(reading.pseudo_mask_logits, height, width)
             dense_prompt = self.prompt_encoder.mask(prompt)
         else:
-            dense_prompt = self.prompt_encoder.no_mask(len(sight.image), height, width)
+            dense_prompt = self.prompt_encoder.no_mask(sight.image.shape[0], height, width)
 
         mask = self.mask_decoder(sight.image, sight.positions, sight.high_resolution, sparse_prompt, dense_prompt)
         return RS2SAM2Output(
