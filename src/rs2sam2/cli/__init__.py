@@ -15,6 +15,7 @@ from rs2sam2.cli import bench, data
 from rs2sam2.cli.batch import batch
 from rs2sam2.cli.convert import convert
 from rs2sam2.cli.demo import demo
+from rs2sam2.cli.export import export
 from rs2sam2.cli.info import info
 from rs2sam2.cli.init import init
 from rs2sam2.cli.segment import segment
@@ -36,6 +37,7 @@ app.command()(serve)
 app.command()(demo)
 app.command()(info)
 app.command()(convert)
+app.command()(export)
 app.command()(init)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
