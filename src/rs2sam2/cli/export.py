@@ -34,7 +34,7 @@ def export(
 
     check_target(target, overwrite=overwrite)
     with clean_on_sigterm():
-        found = export_weights(locate(source), target, form.value, overwrite=overwrite)  # type: ignore[arg-type]
+        found = export_weights(locate(source), target, form.value, overwrite=overwrite)
     difference, iou = found["relative_difference"], found["mask_iou"]
     print(f"{found['cases']} cases: outputs differ from the model's by at most {difference:.1g}, masks: IoU {iou:.4f}")
     print(f"wrote {target}")

@@ -4,7 +4,6 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -117,13 +116,12 @@ def _tools(form: Format) -> tuple[str, ...]:
 
 
 def _open(graph: Graph, folder: Path, form: Format) -> Session:
-    openers = {
-        "onnx": (onnx.open_session, onnx.SUFFIX),
-        "openvino": (openvino.open_session, openvino.SUFFIX),
-        "torch-export": (partial(torch_export.open_own, graph=graph), torch_export.SUFFIX),
-    }
-    opener, suffix = openers[form]
-    return opener(folder / f"{graph.name}{suffix}")
+    """A graph that was written just now."""
+    if form == "torch-export":
+        return torch_export.open_own(folder / f"{graph.name}{torch_export.SUFFIX}", graph)
+    if form == "openvino":
+        return openvino.open_session(folder / f"{graph.name}{openvino.SUFFIX}")
+    return onnx.open_session(folder / f"{graph.name}{onnx.SUFFIX}")
 
 
 def _put_in_place(made: Path, folder: Path) -> None:

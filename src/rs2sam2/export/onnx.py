@@ -64,7 +64,7 @@ def open_session(path: Path, precision: str = "auto") -> Session:
     names = [one.name for one in session.get_inputs()], [one.name for one in session.get_outputs()]
 
     def run(arrays: Arrays) -> Sequence[NDArray[Any]]:
-        return session.run(names[1], arrays)
+        return list(session.run(names[1], arrays))
 
     return Session(path, *names, run)
 

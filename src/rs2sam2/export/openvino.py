@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,16 +60,15 @@ def open_session(path: Path, precision: str = "auto") -> Session:
     def run(arrays: Arrays) -> Sequence[NDArray[Any]]:
         return list(compiled(dict(arrays)).values())
 
-    names = ([one.get_any_name() for one in ports] for ports in (compiled.inputs, compiled.outputs))
-    return Session(path, *names, run)
+    takes, gives = ([one.get_any_name() for one in ports] for ports in (compiled.inputs, compiled.outputs))
+    return Session(path, takes, gives, run)
 
 
 def _openvino(capability: str) -> ModuleType:
     try:
-        import openvino
+        return import_module("openvino")
     except ModuleNotFoundError as error:
         raise MissingExtraError(capability, "openvino") from error
-    return openvino
 
 
 def _reason(error: Exception) -> str:

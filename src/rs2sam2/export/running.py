@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
@@ -18,7 +19,7 @@ from rs2sam2.model.rs2sam2 import RS2SAM2, Prompts, Reading, RS2SAM2Output, Sigh
 
 Runtime = Literal["torch", "onnx", "openvino"]
 
-_OPENERS: Mapping[tuple[str, str], tuple[Callable[..., Session], str]] = {
+_OPENERS: Mapping[tuple[str, Runtime], tuple[Callable[[Path, str], Session], str]] = {
     ("onnx", "onnx"): (onnx.open_session, onnx.SUFFIX),
     ("onnx", "openvino"): (openvino.open_session, onnx.SUFFIX),
     ("openvino", "openvino"): (openvino.open_session, openvino.SUFFIX),
@@ -133,13 +134,15 @@ def open_exported(found: ExportedFolder, runtime: Runtime | None = None, precisi
         WeightsError: if a graph cannot be opened.
         MissingExtraError: if the runtime is not installed.
     """
-    fitting = {by: opener for (made, by), opener in _OPENERS.items() if made == found.format}
+    fitting: dict[Runtime, tuple[Callable[[Path, str], Session], str]] = {
+        by: opener for (made, by), opener in _OPENERS.items() if made == found.format
+    }
     if not fitting:
         raise ConfigError(
             f"{found.folder}: exported as {found.format}, which is not run here: export it with --format onnx or "
             "openvino"
         )
-    chosen = runtime or next(iter(fitting))
+    chosen: Runtime = runtime or next(iter(fitting))
     if chosen not in fitting:
         raise ConfigError(
             f"runtime {chosen!r}: {found.folder} was exported as {found.format}, which {' or '.join(fitting)} runs"
