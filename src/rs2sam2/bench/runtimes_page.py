@@ -4,48 +4,20 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from rs2sam2.errors import DataError
-from rs2sam2.evaluation.provenance import run_facts, versions_of
-from rs2sam2.evaluation.tabular import Table, markdown_table, percent
+from rs2sam2.bench.pages import bench_page
+from rs2sam2.evaluation.tabular import Table, percent
 
 _RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
 def page(report: Mapping[str, Any], source: str) -> str:
-    """The page in Markdown.
-
-    Args:
-        report: what `rs2sam2 bench runtimes` wrote.
-        source: name of the file that it was read from.
+    """The page in Markdown, of a report and the name of its file.
 
     Raises:
         DataError: if the report lacks something.
     """
-    try:
-        tables = [*map(_times, report["models"]), _exports(report)]
-        facts = _facts(report)
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench runtimes") from error
     head = (files("rs2sam2.bench") / "runtimes_page.md").read_text(encoding="utf-8")
-    rows = "".join(f"| {name} | {value} |\n" for name, value in facts)
-    return (
-        head.replace("{source}", source) + "| | |\n|---|---|\n" + rows + "\n" + "\n".join(map(markdown_table, tables))
-    )
-
-
-def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    run = report["run"]
-    return [
-        *run_facts(run),
-        (
-            "Machine",
-            f"{report['cores']} cores, {run['torch_threads']} threads, load average "
-            f"{report['load_average_at_end']:.1f} at the end",
-        ),
-        ("Rounds", str(report["repeats"])),
-        ("Seed", str(run["seed"])),
-        ("Versions", versions_of(run)),
-    ]
+    return bench_page(head, report, source, lambda report: [*map(_times, report["models"]), _exports(report)])
 
 
 def _times(model: Mapping[str, Any]) -> Table:

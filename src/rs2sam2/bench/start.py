@@ -1,7 +1,7 @@
 """How long `rs2sam2 segment` takes from nothing to a mask, and what of it is importing: in fresh processes.
 
-Imports are timed by Python itself (`python -X importtime`), which makes them a little slower. CPU seconds are those of
-all cores together; they change little when other programs use the same machine.
+What is imported, Python says itself (`python -X importtime`). That makes imports slower, so that another process
+imports the same once more and does nothing else. CPU seconds change little when other programs use the same machine.
 """
 
 import os
@@ -28,12 +28,11 @@ SECONDS_ALLOWED, IMPORTS_ALLOWED = 4.0, 2.0
 _SHOWN = 8
 _EXPRESSION = "the largest building"
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|( +)(\S+)")
-_AGAIN = """
-import contextlib, importlib, sys, time
+_IMPORTS_ALONE = """
+import contextlib, importlib, sys
 for name in sys.argv[1:]:
     with contextlib.suppress(ImportError):  # what somebody has asked for without need, such as Pillow for olefile
         importlib.import_module(name)
-print(time.process_time())
 """
 
 _OWN = {*sys.builtin_module_names, "encodings", "site", "__main__"}
@@ -56,9 +55,10 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
         seed: of the scene.
 
     Returns:
-        "format", "weights", "side", "repeats", "cores"; the "whole" run and its "imports", each with "seconds" (by the
-        clock), "cpu_seconds" and the "allowed" seconds; and for the eight "packages" that take longest to import their
-        "name", "seconds" and "modules", with all that they themselves import left out.
+        "format", "weights", "side", "repeats", "cores"; the "whole" run and a process that does nothing but its
+        "imports", each with "seconds" (by the clock), "cpu_seconds" and the "allowed" seconds; and for the eight
+        "packages" that take longest to import their "name", "seconds" and "modules", with what they import from others
+        left out.
 
     Raises:
         Rs2Sam2Error: if a run fails.
@@ -67,12 +67,12 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
     Image.fromarray(np.asarray(render_scene(np.random.default_rng(seed), SIDE).image)).save(scene, quality=92)
     words = ["segment", str(scene), _EXPRESSION, "--weights", weights, "-o", str(folder / "mask.png"), "--overwrite"]
     _run(["-m", "rs2sam2", *words])
-    whole, imports, cpu = [], [], []
+    whole, alone, imports = [], [], []
     for _ in range(repeats):
         whole.append(_run(["-m", "rs2sam2", *words])[0])
         lines = _run(["-X", "importtime", "-m", "rs2sam2", *words])[1]
         imports.append(read_imports(lines))
-        cpu.append(float(_run(["-c", _AGAIN, *outermost(lines)])[1].splitlines()[-1]))
+        alone.append(_run(["-c", _IMPORTS_ALONE, *outermost(lines)])[0])
     sums = [taken.total() for taken, _ in imports]
     taken, modules = imports[sums.index(statistics.median_low(sums))]
     return {
@@ -82,20 +82,20 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
         "repeats": repeats,
         "cores": len(os.sched_getaffinity(0)),
         "load_average_at_end": os.getloadavg()[0],
-        "whole": {
-            "seconds": statistics.median(spent.seconds for spent in whole),
-            "cpu_seconds": statistics.median(spent.cpu_seconds for spent in whole),
-            "allowed": SECONDS_ALLOWED,
-        },
-        "imports": {
-            "seconds": statistics.median_low(sums) / 1e6,
-            "cpu_seconds": statistics.median(cpu),
-            "allowed": IMPORTS_ALLOWED,
-        },
+        "whole": _medians(whole, SECONDS_ALLOWED),
+        "imports": _medians(alone, IMPORTS_ALLOWED),
         "packages": [
             {"name": name, "seconds": microseconds / 1e6, "modules": modules[name]}
             for name, microseconds in taken.most_common(_SHOWN)
         ],
+    }
+
+
+def _medians(spent: Sequence[Spent], allowed: float) -> dict[str, float]:
+    return {
+        "seconds": statistics.median(one.seconds for one in spent),
+        "cpu_seconds": statistics.median(one.cpu_seconds for one in spent),
+        "allowed": allowed,
     }
 
 
