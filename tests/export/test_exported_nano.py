@@ -160,3 +160,26 @@ def test_graphs_that_are_not_what_was_written(exported: Callable[[str, str], Pat
     graph.unlink()
     with pytest.raises(WeightsError, match=r"look\.onnx: cannot be read"):
         Segmenter.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("place", ["../secret.bin", "{folder}/secret.bin"])
+def test_a_graph_reads_no_file_outside_its_folder(tmp_path: Path, place: str) -> None:
+    """ONNX may name files that hold its weights."""
+    from onnx import TensorProto, helper
+
+    from rs2sam2.errors import WeightsError
+    from rs2sam2.export import onnx, openvino
+
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "secret.bin").write_bytes(b"\0" * 16)
+    weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", place.format(folder=tmp_path)), ("offset", "0"), ("length", "16")):
+        weights.external_data.add(key=key, value=value)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "graph", ends[:1], ends[1:], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    path = tmp_path / "graphs" / "read.onnx"
+    path.write_bytes(model.SerializeToString())
+    for runtime in (onnx, openvino):
+        with pytest.raises(WeightsError, match=r"read\.onnx: .* cannot open it \(.*\): export it again"):
+            runtime.open_session(path)

@@ -21,7 +21,7 @@ from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter, Views
 
 FORMAT = "rs2sam2.bench-runtimes/1"
-EXPRESSION = "the largest building"
+EXPRESSION = "the aircraft"
 WAYS: Sequence[tuple[str, str]] = (
     ("torch", "float32"),
     ("torch", "bfloat16"),

@@ -26,7 +26,7 @@ FORMAT = "rs2sam2.bench-start/1"
 SIDE = 1024
 SECONDS_ALLOWED, IMPORTS_ALLOWED = 4.0, 2.0
 _SHOWN = 8
-_EXPRESSION = "the largest building"
+EXPRESSION = "the aircraft"
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|( +)(\S+)")
 _IMPORTS_ALONE = """
 import contextlib, importlib, sys
@@ -55,17 +55,17 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
         seed: of the scene.
 
     Returns:
-        "format", "weights", "side", "repeats", "cores"; the "whole" run and a process that does nothing but its
-        "imports", each with "seconds" (by the clock), "cpu_seconds" and the "allowed" seconds; and for the eight
-        "packages" that take longest to import their "name", "seconds" and "modules", with what they import from others
-        left out.
+        "format", "weights", "side", "expression", "repeats", "cores"; the "whole" run and a process that does nothing
+        but its "imports", each with "seconds" (by the clock), "cpu_seconds" and the "allowed" seconds; and for the
+        eight "packages" that take longest to import their "name", "seconds" and "modules", with what they import from
+        others left out.
 
     Raises:
         Rs2Sam2Error: if a run fails.
     """
     scene = folder / "scene.jpg"
     Image.fromarray(np.asarray(render_scene(np.random.default_rng(seed), SIDE).image)).save(scene, quality=92)
-    words = ["segment", str(scene), _EXPRESSION, "--weights", weights, "-o", str(folder / "mask.png"), "--overwrite"]
+    words = ["segment", str(scene), EXPRESSION, "--weights", weights, "-o", str(folder / "mask.png"), "--overwrite"]
     _run(["-m", "rs2sam2", *words])
     whole, alone, imports = [], [], []
     for _ in range(repeats):
@@ -79,6 +79,7 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
         "format": FORMAT,
         "weights": weights,
         "side": SIDE,
+        "expression": EXPRESSION,
         "repeats": repeats,
         "cores": len(os.sched_getaffinity(0)),
         "load_average_at_end": os.getloadavg()[0],

@@ -9,7 +9,7 @@ from rs2sam2.evaluation.tabular import Table
 _HEAD = """# From nothing to a mask
 
 Written by `rs2sam2 bench start --render {source}`; do not edit. Each run is a fresh process with its files in the page
-cache: `rs2sam2 segment scene.jpg "the largest building" -o mask.png`, {side} pixels a side, weights `{weights}`.
+cache: `rs2sam2 segment scene.jpg "{expression}" -o mask.png`, {side} pixels a side, weights `{weights}`.
 """
 
 
