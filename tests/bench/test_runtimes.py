@@ -55,5 +55,4 @@ def test_full_size_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert way["seconds"] > 0 < way["opening"]
         assert way["mask_iou"] >= (0.999 if exact else 0.9)
         assert way["relative_difference_of_logits"] < (1e-3 if exact else 0.1)
-    for made in model["exports"]:
-        assert made["bytes"] > 1e9 and made["relative_difference"] < 1e-3
+    assert model["export"]["bytes"] > 1e9 and model["export"]["relative_difference"] < 1e-3

@@ -222,7 +222,8 @@ class TestFormats:
             with pytest.raises(Rs2Sam2Error, match="not run here: export it with --format onnx"):
                 Segmenter.from_pretrained(target)
         else:
-            mine, theirs = (Segmenter.from_pretrained(one)(image, "the white building") for one in (weights, target))
+            both = [Segmenter.from_pretrained(one, "cpu", "float32") for one in (weights, target)]
+            mine, theirs = (one(image, "the white building") for one in both)
             assert abs(mine.probability - theirs.probability).max() < 1e-3
 
     def test_model_without_pseudo_mask(self, tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ def test_rasters(
     ):
         mask = tmp_path / f"{name}.tif"
         asked = ["segment", str(raster), "the largest building", "--scope", scope, "-o", str(mask), "--json"]
+        asked += ["--precision", "float32"]
         capsys.readouterr()
         assert main([*asked, *model]) == 0
         assert json.loads(capsys.readouterr().out)["weights"]["name"] == "nano"

@@ -16,7 +16,7 @@ from rs2sam2.checkpoints.locate import locate
 from rs2sam2.config import ModelConfig
 from rs2sam2.data.synthetic.scene import render_scene
 from rs2sam2.errors import ConfigError
-from rs2sam2.export.exporting import Format, export
+from rs2sam2.export.exporting import export
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter, Views
 
@@ -60,19 +60,21 @@ def measure(folder: Path, models: Sequence[tuple[str, int]], repeats: int, seed:
         seed: of the picture.
 
     Returns:
-        "format", "expression", "repeats", "cores"; for each of "models" its "name", "image_side", "batch" and the
-        "exports" ("format", "seconds", "bytes", and what `rs2sam2.export.agreement.compare` found), and for each of its
-        "ways" the "runtime", "precision", "opening" (seconds), "seconds" (median of the rounds), "least",
+        "format", "expression", "repeats", "cores"; for each of "models" its "name", "image_side", "batch" and its
+        "export" ("seconds", "bytes", and what `rs2sam2.export.agreement.compare` found), and for each of its "ways" the
+        "runtime", "precision", "opening" (seconds), "seconds" (median of the rounds), "least",
         "relative" (to the first) and the agreement with the first (see `rs2sam2.bench.load.agreement`).
     """
     picture = RasterImage(np.asarray(render_scene(np.random.default_rng(seed), 1024).image))
-    exports: dict[str, list[dict[str, Any]]] = {}
+    exports: dict[str, dict[str, Any]] = {}
     measured = []
     for name, batch in models:
         source = _source(folder, name)
         if name not in exports:
-            exports[name] = [_export(source, folder, name, form) for form in ("onnx", "openvino")]
-        measured.append({**_measured(source, folder, name, batch, repeats, picture), "exports": exports[name]})
+            exports[name] = _export(source, folder / f"{name}-onnx")
+        measured.append(
+            {**_measured(name, batch, source, folder / f"{name}-onnx", repeats, picture), "export": exports[name]}
+        )
     return {
         "format": FORMAT,
         "expression": EXPRESSION,
@@ -92,19 +94,21 @@ def _source(folder: Path, name: str) -> Path:
     return source
 
 
-def _export(source: Path, folder: Path, name: str, form: Format) -> dict[str, Any]:
+def _export(source: Path, folder: Path) -> dict[str, Any]:
+    """As ONNX, which both runtimes open."""
     start = time.perf_counter()
-    found = export(source, folder / f"{name}-{form}", form)
+    found = export(source, folder, "onnx")
     seconds = time.perf_counter() - start
-    size = sum(path.stat().st_size for path in (folder / f"{name}-{form}").iterdir())
-    return {"format": form, "seconds": seconds, "bytes": size, **found}
+    return {"seconds": seconds, "bytes": sum(path.stat().st_size for path in folder.iterdir()), **found}
 
 
-def _measured(source: Path, folder: Path, name: str, batch: int, repeats: int, picture: RasterImage) -> dict[str, Any]:
+def _measured(
+    name: str, batch: int, source: Path, exported: Path, repeats: int, picture: RasterImage
+) -> dict[str, Any]:
     segmenters, opening = [], []
     for runtime, precision in WAYS:
         start = time.perf_counter()
-        place = source if runtime == "torch" else folder / f"{name}-{runtime}"
+        place = source if runtime == "torch" else exported
         segmenters.append(Segmenter.from_pretrained(place, "cpu", precision, runtime=runtime))  # type: ignore[arg-type]
         opening.append(time.perf_counter() - start)
     views = [[segmenter.views(picture)] * batch for segmenter in segmenters]

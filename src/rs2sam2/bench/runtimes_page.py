@@ -45,21 +45,19 @@ def _times(model: Mapping[str, Any]) -> Table:
 
 
 def _exports(report: Mapping[str, Any]) -> Table:
-    by_name = {model["name"]: model["exports"] for model in report["models"]}
+    exports = {model["name"]: model["export"] for model in report["models"]}
     return Table(
-        "Writing and comparing",
-        ("model", "format", "seconds", "MB", "difference, %", "IoU, %"),
+        "Writing ONNX, and comparing",
+        ("model", "seconds", "MB", "difference, %", "IoU, %"),
         [
             (
                 name,
-                made["format"],
                 f"{made['seconds']:.0f}",
                 f"{made['bytes'] / 1e6:.1f}",
                 f"{100 * made['relative_difference']:.2g}",
                 f"{100 * made['mask_iou']:.2f}",
             )
-            for name, exports in by_name.items()
-            for made in exports
+            for name, made in exports.items()
         ],
         "What `rs2sam2 export` itself compares: the largest relative difference of any output, and the smallest IoU of "
         "masks, on inputs of other sizes than the graphs were made with.",
