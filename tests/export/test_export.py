@@ -16,7 +16,7 @@ from rs2sam2.checkpoints.exported import is_exported, read_exported
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.cli import main
 from rs2sam2.config import Decision
-from rs2sam2.errors import OutputError, Rs2Sam2Error, WeightsError
+from rs2sam2.errors import MissingExtraError, OutputError, Rs2Sam2Error, WeightsError
 from rs2sam2.export import exporting, graphs
 from rs2sam2.export.agreement import compare
 from rs2sam2.export.exporting import export
@@ -116,6 +116,12 @@ class TestTarget:
         native.save(tmp_path / "w", tiny_model(), Tokenizer(tokenizer(), 20), Decision(), {}, "card")
         with pytest.raises(OutputError, match="something else"):
             exporting.check_target(tmp_path / "w", overwrite=True)
+
+    @pytest.mark.parametrize("form", ["onnx", "openvino"])
+    def test_without_its_extra(self, tmp_path: Path, form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(exporting, "find_spec", lambda _: None)
+        with pytest.raises(MissingExtraError, match=rf"pip install 'rs2sam2\[{form}\]'"):
+            export(locate("nano"), tmp_path / "made", form)
 
     @pytest.mark.parametrize("fails", [KeyboardInterrupt, OSError(28, "No space left on device"), Rs2Sam2Error("no")])
     def test_stopped_half_way(

@@ -33,7 +33,7 @@ def compare(model: RS2SAM2, exported: ExportedModel) -> dict[str, Any]:
         with torch.no_grad():
             expected, found = model(*inputs, prompts), exported(*inputs, prompts)
         for name, one, other in _pairs(expected, found):
-            difference = float((one - other).norm() / one.norm())
+            difference = float((one - other).norm() / one.norm().clamp(min=1e-12))
             worst = max(worst, difference)
             if not difference <= LARGEST_DIFFERENCE:
                 raise Rs2Sam2Error(

@@ -2,10 +2,11 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from rs2sam2.checkpoints.convert import load_any
 from rs2sam2.checkpoints.exported import VERSION, is_exported
 from rs2sam2.checkpoints.native import CARD, CHECKSUMS, CONFIG, PROVENANCE, TOKENIZER, Bundle
 from rs2sam2.config import ModelConfig
-from rs2sam2.errors import OutputError
+from rs2sam2.errors import MissingExtraError, OutputError
 from rs2sam2.export import graphs, onnx, openvino, torch_export
 from rs2sam2.export.agreement import compare
 from rs2sam2.export.graphs import Graph
@@ -28,6 +29,13 @@ _WRITERS: Mapping[Format, Callable[[Graph, ModelConfig, Path], None]] = {
     "openvino": openvino.write,
     "torch-export": torch_export.write,
 }
+
+_NEEDS: Mapping[Format, Sequence[str]] = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
+    "torch-export": (),
+}
+"""Packages that write and compare; they come with the extra of the format's own name."""
 
 _USE = """
     rs2sam2 segment scene.jpg "the white building" --weights THIS_FOLDER -o mask.png
@@ -71,6 +79,8 @@ def export(source: Path, folder: Path, form: Format, *, overwrite: bool = False)
         Rs2Sam2Error: if the graphs do not agree with the model; nothing is written then.
     """
     check_target(folder, overwrite=overwrite)
+    if not all(find_spec(name) for name in _NEEDS[form]):
+        raise MissingExtraError(f"exporting as {form}", form)
     bundle = load_any(source)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
@@ -98,7 +108,7 @@ def _write(bundle: Bundle, folder: Path, form: Format) -> dict[str, Any]:
             "files": written,
             "weights_sha256": bundle.sha256,
             "agreement": agreement,
-            "tool": {name: version(name) for name in ("rs2sam2", "torch", *_tools(form))},
+            "tool": {name: version(name) for name in ("rs2sam2", "torch", *_NEEDS[form])},
         },
         "model": model.config.to_dict(),
         "decision": asdict(bundle.decision),
@@ -109,10 +119,6 @@ def _write(bundle: Bundle, folder: Path, form: Format) -> dict[str, Any]:
     bundle.tokenizer.save(folder / TOKENIZER)
     (folder / CARD).write_text(_card(bundle, made, form), encoding="utf-8")
     return agreement
-
-
-def _tools(form: Format) -> tuple[str, ...]:
-    return {"onnx": ("onnx", "onnxscript"), "openvino": ("onnx", "onnxscript", "openvino"), "torch-export": ()}[form]
 
 
 def _open(graph: Graph, folder: Path, form: Format) -> Session:

@@ -22,14 +22,8 @@ def write(graph: Graph, config: ModelConfig, folder: Path) -> None:
     """Write `<graph>.onnx`, and beside it `<graph>.onnx.data` where the weights are too many for one file.
 
     Raises:
-        MissingExtraError: if onnx or onnxscript is not installed.
         OSError: if it cannot be written.
     """
-    try:
-        import onnx  # noqa: F401 - what torch's exporter needs, and asks for in other words
-        import onnxscript  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("writing ONNX", "onnx") from error
     with quiet():
         program = torch.onnx.export(
             graph.program(config), input_names=graph.inputs, output_names=graph.outputs, dynamo=True, verbose=False

@@ -24,7 +24,7 @@ def write(graph: Graph, config: ModelConfig, folder: Path) -> None:
     """Write `<graph>.xml` and `<graph>.bin`, in float32.
 
     Raises:
-        MissingExtraError: if openvino, onnx or onnxscript is not installed.
+        MissingExtraError: if openvino is not installed.
         OSError: if it cannot be written.
     """
     openvino = _openvino("writing OpenVINO's format")
