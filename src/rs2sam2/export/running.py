@@ -142,7 +142,7 @@ def open_exported(found: ExportedFolder, runtime: Runtime | None = None, precisi
             f"{found.folder}: exported as {found.format}, which is not run here: export it with --format onnx or "
             "openvino"
         )
-    chosen: Runtime = runtime or next(iter(fitting))
+    chosen = next(iter(fitting)) if runtime is None else runtime
     if chosen not in fitting:
         raise ConfigError(
             f"runtime {chosen!r}: {found.folder} was exported as {found.format}, which {' or '.join(fitting)} runs"
