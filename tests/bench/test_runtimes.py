@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from rs2sam2.bench.runtimes import WAYS, parse
-from rs2sam2.bench.runtimes_page import page
 from rs2sam2.cli import main
-from rs2sam2.errors import DataError
 
 MEMORY = 10e9
 
@@ -23,16 +21,6 @@ def test_what_is_no_model(wrong: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["bench", "runtimes", "--model", wrong]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and ("such as nano:8" in said or "choose one of" in said)
-
-
-def test_page_in_the_docs_is_that_of_its_figures(root: Path) -> None:
-    figures = json.loads((root / "docs" / "numbers" / "runtimes.json").read_text())
-    assert (root / "docs" / "export.md").read_text() == page(figures, "runtimes.json")
-    for model in figures["models"]:
-        float32 = [way for way in model["ways"] if way["precision"] == "float32"]
-        assert len(float32) == 3 and all(way["mask_iou"] >= 0.999 for way in float32)
-    with pytest.raises(DataError, match=r"runtimes.json: the report lacks 'models'"):
-        page({name: value for name, value in figures.items() if name != "models"}, "runtimes.json")
 
 
 @pytest.mark.slow
