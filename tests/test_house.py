@@ -23,7 +23,18 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 FILES = sorted(SOURCE.rglob("*.py"))
 
 # Parts that a user of the core can reach, so they must not import at their top what only an extra brings.
-CORE_PARTS = ("__init__", "errors", "config", "losses", "preprocess", "tokenizer", "model", "checkpoints", "inference")
+CORE_PARTS = (
+    "__init__",
+    "errors",
+    "config",
+    "losses",
+    "preprocess",
+    "tokenizer",
+    "model",
+    "checkpoints",
+    "export",
+    "inference",
+)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def main() -> None:
 
 def _memory(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
     loaded = resident("VmRSS")
-    report = _run(segmenter, raster)
+    report = run(segmenter, raster)
     return {"tiles": report.tiles, "objects": report.results[0].parts, "loaded": loaded, "peak": resident("VmHWM")}
 
 
@@ -51,15 +51,15 @@ def _speed(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
         return list(segmenter.look(some, [EXPRESSION] * len(some)))
 
     def model_alone() -> None:
-        with SideBySide(segmenter.device) as workers:
+        with SideBySide(segmenter.at_once) as workers:
             for _ in range(-(-len(tiling) // len(views))):
                 for some in looks:
                     workers.map(look, some)
 
-    _run(segmenter, raster)  # what is slow the first time only: imports, memory
+    run(segmenter, raster)  # what is slow the first time only: imports, memory
     pipeline, model = [], []
     for _ in range(_TURNS):
-        pipeline.append(_timed(lambda: _run(segmenter, raster)))
+        pipeline.append(_timed(lambda: run(segmenter, raster)))
         model.append(_timed(model_alone))
     looked_at = len(views) * -(-len(tiling) // len(views)) / len(tiling)
     (wall, cpu), (model_wall, model_cpu) = min(pipeline), min(model)
@@ -80,7 +80,8 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - busy
 
 
-def _run(segmenter: Segmenter, raster: Path) -> RasterReport:
+def run(segmenter: Segmenter, raster: Path) -> RasterReport:
+    """Look at a raster in tiles, write a mask and polygons, and remove them."""
     outputs = [raster.with_name(f"{raster.stem}-{name}") for name in ("mask.tif", "found.gpkg")]
     targets = check_targets(outputs, source=raster, overwrite=True)
     report = segment_raster(segmenter, raster, [EXPRESSION], targets, overwrite=True)

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from rs2sam2.checkpoints.exported import is_exported
 from rs2sam2.checkpoints.reading import IN_A_FOLDER
 from rs2sam2.errors import WeightsError
 
@@ -51,8 +52,8 @@ def locate(
 ) -> Path:
     """Where the weights lie that are called `name_or_path`.
 
-    In this order: a file on disk, or a folder on disk that holds weights; a name that ships with the package; a model
-    on the Hub, which is downloaded and converted the first time it is asked for.
+    In this order: a file on disk, or a folder on disk that holds weights or an export; a name that ships with the
+    package; a model on the Hub, which is downloaded and converted the first time it is asked for.
 
     Args:
         name_or_path: a path, "nano", or `owner/name[@revision][:subfolder]`.
@@ -64,7 +65,7 @@ def locate(
         WeightsError: if there is nothing of that name, or the Hub does not give it.
     """
     path = Path(name_or_path).expanduser() / (subfolder or "")
-    if path.is_file() or any((path / name).is_file() for name in IN_A_FOLDER):
+    if path.is_file() or any((path / name).is_file() for name in IN_A_FOLDER) or is_exported(path):
         return path
     if str(name_or_path) in SHIPPED and subfolder is None:
         return Path(str(files("rs2sam2"))) / "weights" / str(name_or_path)

@@ -13,8 +13,10 @@ import typer
 
 from rs2sam2.cli import bench, data
 from rs2sam2.cli.batch import batch
+from rs2sam2.cli.bench_speed import guard, runtimes, start
 from rs2sam2.cli.convert import convert
 from rs2sam2.cli.demo import demo
+from rs2sam2.cli.export import export
 from rs2sam2.cli.info import info
 from rs2sam2.cli.init import init
 from rs2sam2.cli.segment import segment
@@ -36,9 +38,12 @@ app.command()(serve)
 app.command()(demo)
 app.command()(info)
 app.command()(convert)
+app.command()(export)
 app.command()(init)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
+for _measures in (guard, runtimes, start):
+    bench.app.command()(_measures)
 
 _KEPT = {
     "evaluate": "the same command goes on from here",

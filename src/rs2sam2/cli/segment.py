@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rs2sam2.cli.model_options import ModelOptions, Runtime
 from rs2sam2.cli.prompt_options import PromptOptions
 from rs2sam2.errors import ConfigError
 from rs2sam2.inference.outputs.options import PolygonOptions
@@ -78,6 +79,10 @@ def segment(
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest that is there.")
     ] = None,
     precision: Annotated[Precision, typer.Option(help="auto: bfloat16 on GPUs that have it.")] = Precision.auto,
+    runtime: Annotated[
+        Runtime | None,
+        typer.Option(help="What runs the model; onnx and openvino run exported weights. Without it the weights' own."),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
     ] = None,
@@ -163,6 +168,7 @@ def segment(
         raise ConfigError(
             "--point and --box speak of an image that is looked at once: leave them out, or the options about tiles"
         )
+    model = ModelOptions(weights, device, precision.value, runtime)
     if asked_for or (not pointed and _is_large(image)):
         from rs2sam2.cli.segment_raster import segment_tiles
         from rs2sam2.inference.raster.options import RasterOptions
@@ -174,7 +180,7 @@ def segment(
             output or [],
             overlay,
             probability,
-            (weights, device, precision.value),
+            model,
             options,
             style=style,
             overwrite=overwrite,
@@ -187,9 +193,7 @@ def segment(
         expressions,
         output or [],
         overlay,
-        weights,
-        device,
-        precision.value,
+        model,
         threshold,
         PromptOptions.parse(point or [], box, coordinates.value, expressions),
         polygons,
@@ -233,9 +237,7 @@ def run(
     expressions: Sequence[str],
     outputs: Sequence[Path],
     overlay: Path | None,
-    weights: str,
-    device: str | None,
-    precision: str,
+    model: ModelOptions,
     threshold: float | None,
     pointed: PromptOptions,
     polygons: PolygonOptions,
@@ -263,9 +265,8 @@ def run(
     prompts = pointed.on(opened)
 
     from rs2sam2.inference.outputs.writing import write_outputs
-    from rs2sam2.inference.segmenter import Segmenter
 
-    segmenter = Segmenter.from_pretrained(weights, device, precision)  # type: ignore[arg-type]
+    segmenter = model.load()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LanguageWarning)  # printed from the answers
         if prompts is None:

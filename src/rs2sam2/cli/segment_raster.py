@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rs2sam2.cli.model_options import ModelOptions
 from rs2sam2.cli.segment import clean_on_sigterm, print_answers
 from rs2sam2.errors import OutputError, StoppedError, printable
 from rs2sam2.inference.raster.options import RasterOptions
@@ -30,7 +31,7 @@ def segment_tiles(
     outputs: Sequence[Path],
     overlay: Path | None,
     probability: Path | None,
-    model: tuple[str, str | None, str],
+    model: ModelOptions,
     options: RasterOptions,
     *,
     style: bool,
@@ -46,7 +47,7 @@ def segment_tiles(
         outputs: files to be written.
         overlay: refused, in words that say why.
         probability: a further output.
-        model: weights, device and precision.
+        model: which, and how it runs.
         options: how.
         style: whether styles go beside polygons.
         overwrite: whether files may be replaced.
@@ -75,10 +76,8 @@ def segment_tiles(
     gdal_name(source)
 
     from rs2sam2.inference.raster.run import segment_raster
-    from rs2sam2.inference.segmenter import Segmenter
 
-    weights, device, precision = model
-    segmenter = Segmenter.from_pretrained(weights, device, precision)  # type: ignore[arg-type]
+    segmenter = model.load()
     if dry_run:
         _print_plan(source, expressions, targets, segmenter, options, as_json=as_json)
         return

@@ -23,6 +23,10 @@ _PACKAGES = (
     "pycocotools",
     "pyarrow",
     "rasterio",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "openvino",
 )
 
 

@@ -7,29 +7,38 @@ from typing import Any, Self
 import torch
 
 from rs2sam2.checkpoints.convert import check_target, is_native, load_any
+from rs2sam2.checkpoints.exported import is_exported, read_exported
 from rs2sam2.checkpoints.locate import locate
-from rs2sam2.checkpoints.native import Bundle, save_decision
+from rs2sam2.checkpoints.native import save_decision
 from rs2sam2.config import Decision, ModelConfig
-from rs2sam2.errors import OutputError, WeightsError
+from rs2sam2.errors import ConfigError, OutputError, WeightsError
+from rs2sam2.export.running import AnyBundle, AnyModel, Runtime, open_exported
 from rs2sam2.inference.device import Precision, choose_device, choose_dtype
 from rs2sam2.inference.segmentation import Weights
+from rs2sam2.model.rs2sam2 import RS2SAM2
 
 
 class Pretrained:
     """A model with its tokenizer, its decision and its provenance."""
 
-    def __init__(self, bundle: Bundle, source: Path | None = None) -> None:
+    def __init__(self, bundle: AnyBundle, source: Path | None = None) -> None:
         """Take weights that are loaded already (`rs2sam2.checkpoints.native.load`), and the place they came from."""
         self._bundle, self._source = bundle, source
-        self._model = bundle.model.eval()
-        parameter = next(bundle.model.parameters())
-        self._device, self._dtype = parameter.device, parameter.dtype
+        self._model: AnyModel = bundle.model
+        self._device, self._dtype = torch.device("cpu"), torch.float32  # what exported graphs take
+        if isinstance(self._model, RS2SAM2):
+            self._model.eval()
+            parameter = next(self._model.parameters())
+            self._device, self._dtype = parameter.device, parameter.dtype
         self.weights = Weights(bundle.name, bundle.sha256, bundle.license)
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return self._device
+    def at_once(self) -> int:
+        """How many threads may ask the model at the same time: as many as PyTorch has, where it runs on the CPU.
+
+        Other runtimes and devices spread one question over all that they have.
+        """
+        return torch.get_num_threads() if isinstance(self._model, RS2SAM2) and self._device.type == "cpu" else 1
 
     @classmethod
     def from_pretrained(
@@ -38,6 +47,7 @@ class Pretrained:
         device: str | None = None,
         precision: Precision = "auto",
         *,
+        runtime: Runtime | None = None,
         subfolder: str | None = None,
         revision: str | None = None,
         refresh: bool = False,
@@ -45,10 +55,12 @@ class Pretrained:
         """Load weights by name, from disk or from the Hub.
 
         Args:
-            name_or_path: "nano", which comes with the package; weights on disk, ours or published; or `owner/name` of
-                a model on the Hub, also as `owner/name@revision:subfolder`, which is downloaded the first time.
+            name_or_path: "nano", which comes with the package; weights on disk, ours or published, or what
+                `rs2sam2 export` made of them; or `owner/name` of a model on the Hub, also as
+                `owner/name@revision:subfolder`, which is downloaded the first time.
             device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
             precision: "auto" is bfloat16 on GPUs that have it, float32 elsewhere.
+            runtime: "torch" for weights, "onnx" or "openvino" for exported ones; None is what they were made for.
             subfolder: of the folder or of the model on the Hub.
             revision: branch, tag or commit of a model on the Hub.
             refresh: ask the Hub whether the revision is another commit by now; otherwise what was downloaded once
@@ -56,11 +68,21 @@ class Pretrained:
 
         Raises:
             WeightsError: if there are no such weights, they are damaged, or the Hub does not give them.
-            ConfigError: if device or precision cannot be used here.
+            ConfigError: if device, precision or runtime cannot be used here.
+            MissingExtraError: if the runtime is not installed.
         """
+        source = locate(name_or_path, subfolder, revision, refresh=refresh)
+        if is_exported(source):
+            if device not in (None, "cpu"):
+                raise ConfigError(f"device {device!r}: exported weights run on the cpu: leave it out")
+            return cls(open_exported(read_exported(source), runtime, precision), source)
+        if runtime not in (None, "torch"):
+            raise ConfigError(
+                f"runtime {runtime!r}: {name_or_path} is not exported: make it so with "
+                f"`rs2sam2 export {name_or_path} DST --format {runtime}`, and name DST"
+            )
         place = choose_device(device)
         dtype = choose_dtype(place, precision)
-        source = locate(name_or_path, subfolder, revision, refresh=refresh)
         return cls(load_any(source, place, dtype), source)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
@@ -116,7 +138,7 @@ class Pretrained:
     @property
     def config(self) -> ModelConfig:
         """What the model is made of."""
-        return self._bundle.model.config
+        return self._model.config
 
     @property
     def provenance(self) -> Mapping[str, Any]:
@@ -126,4 +148,4 @@ class Pretrained:
     @property
     def has_pseudo_mask(self) -> bool:
         """Whether the weights show what the words alone find (eq. 5)."""
-        return self._model.mask_prompt_generator is not None
+        return self.config.mask_prompt != "none"

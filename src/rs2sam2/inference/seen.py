@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from rs2sam2.export.running import AnyModel
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.user_prompts import UserPrompts, on_grid
-from rs2sam2.model.rs2sam2 import RS2SAM2, Prompts, Reading, RS2SAM2Output, Sight
+from rs2sam2.model.rs2sam2 import Prompts, Reading, RS2SAM2Output, Sight
 from rs2sam2.model.sam2_prompt_encoder import BACKGROUND, BOX_LOWER_RIGHT, BOX_UPPER_LEFT, FOREGROUND
 
 
@@ -40,7 +41,7 @@ class Seen:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor is not None)
 
 
-def replay(model: RS2SAM2, seen: Seen, prompts: UserPrompts | None) -> RS2SAM2Output:
+def replay(model: AnyModel, seen: Seen, prompts: UserPrompts | None) -> RS2SAM2Output:
     """The answer after the last click, as if the clicks had been made one by one.
 
     What was decoded on the way is kept in `seen` until another way is taken.
@@ -66,7 +67,7 @@ def replay(model: RS2SAM2, seen: Seen, prompts: UserPrompts | None) -> RS2SAM2Ou
     return output
 
 
-def _on_model_grid(model: RS2SAM2, seen: Seen, prompts: UserPrompts, mask_logits: Tensor | None) -> Prompts:
+def _on_model_grid(model: AnyModel, seen: Seen, prompts: UserPrompts, mask_logits: Tensor | None) -> Prompts:
     side, image = model.config.image_size, seen.image
     corners = [] if prompts.box is None else [prompts.box[:2], prompts.box[2:]]
     # The prompt encoder counts from the centres of pixels.

@@ -17,7 +17,7 @@ class EarlyPresence(nn.Module):
         """(B, 1, D) and (B, 1, h, w), or None for models without a mask prompt generator -> (B, 1)."""
         token = cls[:, 0]
         if pseudo_mask_logits is None:
-            surest = token.new_zeros(len(token), 1)
+            surest = token.new_zeros(token.shape[0], 1)
         else:
             surest = pseudo_mask_logits.flatten(1).amax(dim=1, keepdim=True)  # (B, 1)
         return self.out(F.relu(self.hidden(torch.cat([token, surest], dim=1))))

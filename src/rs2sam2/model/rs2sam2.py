@@ -158,20 +158,30 @@ class RS2SAM2(nn.Module):
 
     def decode(self, reading: Reading, sight: Sight, prompts: Prompts | None = None) -> RS2SAM2Output:
         """SAM 2's prompts and mask decoder; may be called again, with clicks, on what was read and seen before."""
-        height, width = sight.image.shape[-2:]
-        sparse_prompt = reading.sparse_prompt
-        if prompts is not None:
-            points = self.prompt_encoder.points(prompts.points, prompts.labels, 16 * width)  # (B, N, C)
-            sparse_prompt = torch.cat([sparse_prompt, points.to(sparse_prompt.dtype)], dim=1)
+        mask_logits = None if prompts is None else prompts.mask_logits
+        dense_prompt = self.dense_prompt(reading, sight, mask_logits)
+        return self.decode_prompts(reading, sight, self.sparse_prompt(reading, sight, prompts), dense_prompt)
 
-        if prompts is not None and prompts.mask_logits is not None:
-            dense_prompt = self.prompt_encoder.mask(mask_probability(prompts.mask_logits, self.config))
-        elif reading.pseudo_mask_logits is not None:
-            prompt = dense_prompt_from_pseudo_mask(reading.pseudo_mask_logits, height, width)
-            dense_prompt = self.prompt_encoder.mask(prompt)
-        else:
-            dense_prompt = self.prompt_encoder.no_mask(len(sight.image), height, width)
+    def sparse_prompt(self, reading: Reading, sight: Sight, prompts: Prompts | None) -> Tensor:
+        """(B, 1 + N, C): what the words mean, and the points beside them."""
+        if prompts is None:
+            return reading.sparse_prompt
+        points = self.prompt_encoder.points(prompts.points, prompts.labels, 16 * sight.image.shape[-1])  # (B, N, C)
+        return torch.cat([reading.sparse_prompt, points.to(reading.sparse_prompt.dtype)], dim=1)
 
+    def dense_prompt(self, reading: Reading, sight: Sight, mask_logits: Tensor | None) -> Tensor:
+        """(B, C, S/16, S/16): of the answer that is to be corrected, or else of the pseudo-mask, if there is one."""
+        batch, _, height, width = sight.image.shape
+        if mask_logits is not None:
+            return self.prompt_encoder.mask(mask_probability(mask_logits, self.config))
+        if reading.pseudo_mask_logits is not None:
+            return self.prompt_encoder.mask(dense_prompt_from_pseudo_mask(reading.pseudo_mask_logits, height, width))
+        return self.prompt_encoder.no_mask(batch, height, width)
+
+    def decode_prompts(
+        self, reading: Reading, sight: Sight, sparse_prompt: Tensor, dense_prompt: Tensor
+    ) -> RS2SAM2Output:
+        """SAM 2's mask decoder on prompts that are vectors already, (B, 1 + N, C) and (B, C, S/16, S/16)."""
         mask = self.mask_decoder(sight.image, sight.positions, sight.high_resolution, sparse_prompt, dense_prompt)
         return RS2SAM2Output(
             mask_logits=mask.logits,

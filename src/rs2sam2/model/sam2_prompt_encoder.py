@@ -77,7 +77,7 @@ class PromptEncoder(nn.Module):
     def boxes(self, xyxy: Tensor, image_size: int) -> Tensor:
         """Boxes (B, 4) in pixels as two corner prompts each: (B, 2, C)."""
         corners = torch.tensor([[BOX_UPPER_LEFT, BOX_LOWER_RIGHT]], device=xyxy.device)
-        return self.points(xyxy.unflatten(-1, (2, 2)), corners.expand(len(xyxy), -1), image_size)
+        return self.points(xyxy.unflatten(-1, (2, 2)), corners.expand(xyxy.shape[0], -1), image_size)
 
     def mask(self, mask: Tensor) -> Tensor:
         """A dense prompt (B, 1, 4H, 4W) at four times the map's size -> (B, C, H, W)."""

@@ -111,7 +111,7 @@ class VisionEmbedding(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, U, U) -> (B, 1 + N_p, D)."""
         patches = self.proj(image).flatten(2).transpose(1, 2)
-        return torch.cat([self.cls_token.expand(len(image), -1, -1), patches], dim=1)
+        return torch.cat([self.cls_token.expand(image.shape[0], -1, -1), patches], dim=1)
 
 
 class UnionEncoder(nn.Module):

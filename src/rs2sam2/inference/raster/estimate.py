@@ -48,7 +48,7 @@ def estimate(
     reading = time.perf_counter() - start
     questions = (expressions * LARGEST_BATCH)[:LARGEST_BATCH]
     looks = []
-    with SideBySide(segmenter.device) as workers:
+    with SideBySide(segmenter.at_once) as workers:
         for _ in range(2):  # the first is slower: memory is asked for
             start = time.perf_counter()
             workers.map(lambda some: list(segmenter.look([views] * len(some), some)), questions)

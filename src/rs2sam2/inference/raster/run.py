@@ -102,7 +102,7 @@ def segment_raster(
         header = _header(segmenter, source, rasters[0], expressions, options)
         journal = Journal.begin(place.journal, header, planned.tiling.down.tile)
         stack.callback(journal.close)
-        workers = stack.enter_context(SideBySide(segmenter.device))
+        workers = stack.enter_context(SideBySide(segmenter.at_once))
         run = _Run(segmenter, rasters, expressions, targets, options, planned, journal, place, workers)
         files = run.all_tiles(progress, cancelled)
         move_files(files, overwrite=overwrite)

@@ -17,11 +17,12 @@ Answer = TypeVar("Answer")
 
 
 class SideBySide:
-    """As many workers as PyTorch would use threads; one where the model is not on the CPU. A context manager."""
+    """Workers that share PyTorch's threads among them. A context manager."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, at_once: int) -> None:
+        """Begin with so many workers; one leaves a batch whole."""
         self._threads = torch.get_num_threads()
-        self._workers = min(self._threads, LARGEST_BATCH) if device.type == "cpu" else 1
+        self._workers = min(at_once, LARGEST_BATCH)
         each = max(1, self._threads // self._workers)
         self._pool = ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(each,))
 

@@ -1,0 +1,1 @@
+"""The model as graphs for other runtimes: written, compared with the model itself, and run."""
