@@ -93,8 +93,8 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
             yield _side_by_side(report, title, [*report["rows"]], parts, "")
     for part in report["questions"]:
         yield _runs(report, part)
-    for parts in (MASKS, *(parts for parts in more.values() if parts)):
-        yield _seeds(report, parts)
+    for measured in (MASKS, *(parts for parts in more.values() if parts)):
+        yield _seeds(report, measured)
 
 
 def _full(report: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -133,7 +134,7 @@ def write_rendered(path: Path, wanted: Rendered) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror}): free some room") from error
 
 
-def _columns(pairs: Sequence[SentencePair]) -> dict[str, NDArray[np.str_]]:
+def _columns(pairs: Sequence[SentencePair]) -> dict[str, Any]:
     return {
         f"pair_{name}": np.array([str(getattr(pair, name)) for pair in pairs], dtype=np.str_)
         for name in SentencePair.__dataclass_fields__

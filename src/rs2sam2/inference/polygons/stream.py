@@ -89,7 +89,7 @@ class ObjectStream:
         upper, lower = touching(runs, pitch)
         names = _joined(nodes[upper], nodes[lower], len(self._sums) + len(new))
         added = np.add.reduceat(probability[mask], new.lengths.cumsum() - new.lengths, dtype=np.float64)
-        sums = np.bincount(names, weights=np.concatenate([self._sums, added]))
+        sums = np.bincount(names, weights=np.concatenate([self._sums, added])).astype(np.float64, copy=False)
         found = (self._corners + corners(runs, nodes, pitch, height, top)).relabelled(names)
 
         last = int(np.searchsorted(runs.ends, height * pitch)) // 2
