@@ -48,7 +48,7 @@ class Axis:
 
     def cell_at(self, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
         """Where pixels' centres lie, in cells: 0.5 is the first cell's centre."""
-        return (pixels + 0.5 - self.origin) / self.pitch
+        return np.asarray((pixels + 0.5 - self.origin) / self.pitch, dtype=np.float64)
 
     def span(self, index: int) -> tuple[float, float]:
         """Where a tile begins and ends, in raster pixels; beyond the raster where this is smaller than a tile."""
