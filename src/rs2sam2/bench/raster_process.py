@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _dropping(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in both}
     for _ in range(_TURNS):
         for name, one in both.items():
-            times[name].append(_timed(lambda one=one: run(one, raster, RARE)))
+            times[name].append(_timed(partial(run, one, raster, RARE)))
     (whole, whole_cpu), (some, some_cpu) = (min(turns) for turns in times.values())
     return {
         "expression": RARE,
