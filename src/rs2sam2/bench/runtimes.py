@@ -66,8 +66,8 @@ def measure(folder: Path, models: Sequence[tuple[str, int]], repeats: int, seed:
     Returns:
         "format", "expression", "repeats", "cores"; for each of "models" its "name", "image_side", "batch" and its
         "export" ("seconds", "bytes", and what `rs2sam2.export.agreement.compare` found), and for each of its "ways" the
-        "runtime", "precision", "opening" (seconds), "seconds" and "cpu_seconds" (medians of the rounds), "relative" (CPU
-        seconds to those of the first in the same round, the median) and the agreement with the first (see
+        "runtime", "precision", "opening" (seconds), "seconds" and "cpu_seconds" (medians of the rounds), "relative"
+        (CPU seconds to those of the first in the same round, the median) and the agreement with the first (see
         `rs2sam2.bench.load.agreement`).
     """
     picture = RasterImage(np.asarray(render_scene(np.random.default_rng(seed), 1024).image))
