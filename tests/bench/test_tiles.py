@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from rs2sam2.bench.tiles import ask_rendered
 from rs2sam2.bench.tiles_dropped import MOST_LOST, Asked, at, figures, highest
+from rs2sam2.bench.tiles_page import page
 from rs2sam2.bench.tiles_real import ask_real
 from rs2sam2.cli import main
 from rs2sam2.data.synthetic import render_scene
+from rs2sam2.errors import DataError
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.presence import early_presence
 from rs2sam2.inference.segmenter import Segmenter
@@ -48,6 +50,19 @@ def test_what_a_setting_costs() -> None:
     }
     assert highest(asked) == 0.2, "the thing at 0.2 stays: dropped is what lies below"
     assert highest([Asked(0.3, 0, 0)]) == 0.0, "nothing to lose says nothing"
+
+
+def test_the_page_in_the_docs_is_that_of_its_figures_and_nano_has_that_setting(root: Path, nano: Segmenter) -> None:
+    figures = json.loads((root / "docs/numbers/tiles.json").read_text())
+    assert (root / "docs/dropped_tiles.md").read_text() == page(figures, "tiles.json")
+    assert figures["drop_below"] == nano.decision.drop_below
+    for name in ("rendered", "real"):
+        assert figures[name]["tried_on"]["loss_in_recall"] <= MOST_LOST
+    with pytest.raises(DataError, match="tiles.json: the report lacks 'curve'"):
+        page(
+            figures | {"real": {"chosen_on": figures["real"]["chosen_on"], "tried_on": figures["real"]["tried_on"]}},
+            "tiles.json",
+        )
 
 
 @pytest.fixture(scope="module")
