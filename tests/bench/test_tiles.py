@@ -58,7 +58,7 @@ def test_the_page_in_the_docs_is_that_of_its_figures_and_nano_has_that_setting(r
     assert figures["drop_below"] == nano.decision.drop_below
     for name in ("rendered", "real"):
         assert figures[name]["tried_on"]["loss_in_recall"] <= MOST_LOST
-    with pytest.raises(DataError, match="tiles.json: the report lacks 'curve'"):
+    with pytest.raises(DataError, match=r"tiles\.json: the report lacks 'curve'"):
         page(
             figures | {"real": {"chosen_on": figures["real"]["chosen_on"], "tried_on": figures["real"]["tried_on"]}},
             "tiles.json",

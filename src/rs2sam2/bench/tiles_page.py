@@ -10,8 +10,8 @@ from rs2sam2.evaluation.tabular import Table, markdown_table
 _HEAD = """# Tiles that are dropped early
 
 Written by `rs2sam2 bench tiles --render {source}`; do not edit. What
-[`drop_below`](scope.md#tiles-that-hold-nothing) costs and gains: a tile is not looked at where the union encoder alone gives
-P(present) below the setting.
+[`drop_below`](scope.md#tiles-that-hold-nothing) costs and gains: a tile is not looked at where the union encoder alone
+gives P(present) below the setting.
 
 | | |
 |---|---|
