@@ -78,7 +78,7 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest that is there.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 on GPUs that have it.")] = Precision.auto,
+    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 where it is fast.")] = Precision.auto,
     runtime: Annotated[
         Runtime | None,
         typer.Option(help="What runs the model; onnx and openvino run exported weights. Without it the weights' own."),

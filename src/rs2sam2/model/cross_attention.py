@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rs2sam2.model.layers import attend
+from rs2sam2.model.attention import attend
 
 
 class CrossAttention(nn.Module):
