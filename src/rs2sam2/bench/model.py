@@ -1,6 +1,7 @@
 """Speed and memory of a forward pass, beside what this machine can do and beside another implementation.
 
-Each model is a process of its own. They work in turns, so that whatever else the machine does meets them all alike.
+Each model is a process of its own. They work in turns, each on one thread, and CPU seconds count: whatever else the
+machine does meets them all alike, and little.
 """
 
 import os

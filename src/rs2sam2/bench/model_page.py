@@ -21,7 +21,8 @@ _HEAD = """# What costs what
 
 Written by `rs2sam2 bench model --render docs/numbers`; do not edit. One picture and one sentence on a CPU, with
 stand-in weights, whose values do not change the time. The models and the bare products of matrices are processes of
-their own that work in turns; figures are medians.
+their own that work in turns. Unless it says otherwise, times are medians of CPU seconds on one thread: other work on
+the machine counts little, and two threads take little more than half of them.
 
 ![Bars: the share of each part of the model in the time of a forward pass](images/performance.png)
 

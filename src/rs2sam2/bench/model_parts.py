@@ -27,7 +27,7 @@ PARTS = (
 
 
 class PartTimes:
-    """Seconds that a model spends in each of `PARTS`; what lies within another part counts for itself alone."""
+    """CPU seconds that a model spends in each of `PARTS`; what lies within another part counts for itself alone."""
 
     def __init__(self, model: RS2SAM2) -> None:
         self._spent: dict[str, float] = defaultdict(float)
@@ -41,13 +41,13 @@ class PartTimes:
     def of(self, run: Callable[[], Any]) -> dict[str, float]:
         """Seconds by part of one run of the model."""
         self._spent.clear()
-        self._since = time.perf_counter()
+        self._since = time.process_time()
         run()
         self._account()
         return {part: self._spent[part] for part in PARTS if part in self._spent}
 
     def _account(self) -> None:
-        now = time.perf_counter()
+        now = time.process_time()
         self._spent[self._within[-1]] += now - self._since
         self._since = now
 

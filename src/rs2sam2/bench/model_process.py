@@ -1,6 +1,7 @@
 """What `rs2sam2 bench model` times: one process for each model, and one for bare products of matrices.
 
 Each is a "kind" with its arguments, gets ready, and works once whenever it is told to (`rs2sam2.bench.watched`).
+Seconds are CPU seconds of one thread: what else the machine does counts little.
 """
 
 import sys
@@ -25,6 +26,7 @@ Work = Callable[[], dict[str, Any]]
 
 def main() -> None:
     """Run `ours PRESET PRECISION SEED`, `transformers PRESET SEED` or `products PRESET`."""
+    torch.set_num_threads(1)
     kind, *arguments = sys.argv[1:]
     try:
         work, facts = {"ours": _ours, "transformers": _theirs, "products": _products}[kind](*arguments)
@@ -83,9 +85,9 @@ def _theirs(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
     image = seeded_inputs(config, int(seed))[0]
 
     def work() -> dict[str, Any]:
-        start = time.perf_counter()
+        start = time.process_time()
         model(image)
-        return {"seconds": time.perf_counter() - start, "peak_resident_bytes": resident("VmHWM")}
+        return {"seconds": time.process_time() - start, "peak_resident_bytes": resident("VmHWM")}
 
     return work, {"parameters": sum(parameter.numel() for parameter in model.parameters())}
 

@@ -68,7 +68,7 @@ class Products:
         }
 
     def __call__(self) -> dict[str, dict[str, float]]:
-        """For each precision "seconds" for all linear layers, and operations "per_second"."""
+        """For each precision CPU "seconds" for all linear layers, and operations "per_second"."""
         found = {}
         for precision, products in self._ready.items():
             seconds = sum(self.shapes[shape] * _seconds(run) for shape, run in products.items())
@@ -92,9 +92,9 @@ def _product(shape: Shape, precision: str) -> Callable[[], Tensor]:
 
 
 def _seconds(run: Callable[[], Tensor]) -> float:
-    start, times, spent = time.perf_counter(), 0, 0.0
+    start, times, spent = time.process_time(), 0, 0.0
     while spent < _LEAST_S:
         run()
         times += 1
-        spent = time.perf_counter() - start
+        spent = time.process_time() - start
     return spent / times

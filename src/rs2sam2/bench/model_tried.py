@@ -40,8 +40,8 @@ def tried(rounds: int) -> dict[str, Any]:
     """A block of each kind in bfloat16, in each of `_WAYS`, in turns.
 
     Returns:
-        "blocks", the names of the kinds; "seconds": for each way the median of each kind, and of the whole "trunk",
-        which is their sum times the number of blocks of each kind.
+        "blocks", the names of the kinds; "seconds" (CPU, one thread): for each way the median of each kind, and of the
+        whole "trunk", which is their sum times the number of blocks of each kind.
 
     Raises:
         Rs2Sam2Error: a process dies.
@@ -74,6 +74,7 @@ class _Int8Linear(nn.Module):
 
 
 def _main(way: str) -> None:
+    torch.set_num_threads(1)
     if way != MEMORY:
         keep_freed_memory()
     config = ModelConfig.preset("large")
@@ -117,9 +118,9 @@ def _seconds(run: Callable[[], object], times: int = 5) -> float:
     run()
     taken = []
     for _ in range(times):
-        start = time.perf_counter()
+        start = time.process_time()
         run()
-        taken.append(time.perf_counter() - start)
+        taken.append(time.process_time() - start)
     return median(taken)
 
 
