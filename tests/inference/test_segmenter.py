@@ -1,8 +1,6 @@
 """From an image and words to answers at the image's own size."""
 
 import dataclasses
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -214,28 +212,6 @@ def test_default_device_and_precision(monkeypatch: pytest.MonkeyPatch) -> None:
         assert choose_dtype(torch.device("cpu"), "auto", nano) == torch.float32
         assert choose_dtype(torch.device("cpu"), "auto", large) == (torch.bfloat16 if fast else torch.float32)
     assert choose_dtype(torch.device("mps"), "auto", large) == torch.float32
-
-
-def test_freed_memory_stays_with_the_process() -> None:
-    """Large blocks that are freed and taken again cost no pages, as they do where glibc is left alone."""
-    faults = """
-import resource, sys, torch
-if sys.argv[1] == "kept":
-    from rs2sam2.inference.device import keep_freed_memory
-    keep_freed_memory()
-def faults():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(2**24)
-before = faults()
-for _ in range(100):
-    torch.ones(2**24)
-print(faults() - before)
-"""
-    counted = {
-        how: int(subprocess.run([sys.executable, "-c", faults, how], capture_output=True, check=True).stdout)
-        for how in ("kept", "given back")
-    }
-    assert counted["kept"] < counted["given back"] / 10
 
 
 def test_an_expression_that_means_one_thing_can_be_answered_with_one_part(

@@ -29,7 +29,7 @@ the machine counts little, and two threads take little more than half of them.
 """
 _TRIED = """The trunk is the sum over its blocks. Torch's attention multiplies bfloat16 on such a CPU at the speed of
 float32; ours (`rs2sam2.model.attention`) goes piece by piece through products in bfloat16, and no piece holds more than
-2 million scores. Memory that is kept (`rs2sam2.inference.device.keep_freed_memory`) spares the system's clearing of
+2 million scores. Memory that is kept (`rs2sam2.inference.heap.keep_freed`) spares the system's clearing of
 pages for every large array. A third thing cannot be switched off: where words and image meet, projections are applied
 to the words and not to the image (`rs2sam2.model.cross_attention`).
 

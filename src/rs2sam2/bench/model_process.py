@@ -19,7 +19,7 @@ from rs2sam2.bench.model_products import Products
 from rs2sam2.bench.watched import say
 from rs2sam2.checkpoints.native import fill, on_meta, shapes_of
 from rs2sam2.config import ModelConfig
-from rs2sam2.inference.device import keep_freed_memory
+from rs2sam2.inference import heap
 
 Work = Callable[[], dict[str, Any]]
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 def _ours(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]:
     config, dtype = ModelConfig.preset(preset), getattr(torch, precision)
-    keep_freed_memory()
+    heap.keep_freed()
     model = on_meta(config)
     shapes = shapes_of(model)
     fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype)

@@ -15,7 +15,7 @@ from rs2sam2.bench.load_seeded import TOKENS
 from rs2sam2.bench.watched import say, watched
 from rs2sam2.checkpoints.native import on_meta
 from rs2sam2.config import ModelConfig
-from rs2sam2.inference.device import keep_freed_memory
+from rs2sam2.inference import heap
 from rs2sam2.model import attention
 
 AS_IT_IS, ATTENTION, MEMORY, INT8 = (
@@ -76,7 +76,7 @@ class _Int8Linear(nn.Module):
 def _main(way: str) -> None:
     torch.set_num_threads(1)
     if way != MEMORY:
-        keep_freed_memory()
+        heap.keep_freed()
     config = ModelConfig.preset("large")
     text, mask = torch.randn(1, TOKENS, config.width).bfloat16(), torch.ones(1, TOKENS, dtype=torch.bool)
     with torch.inference_mode(), _attention_by_torch(way == ATTENTION):

@@ -1,7 +1,5 @@
-"""Where a model runs, in which precision, and what becomes of memory that it lets go."""
+"""Where a model runs, and in which precision."""
 
-import ctypes
-from functools import cache
 from typing import Literal, get_args
 
 import torch
@@ -12,9 +10,6 @@ from rs2sam2.errors import ConfigError
 Precision = Literal["auto", "float32", "bfloat16"]
 _SAM2_CHANNELS = 96
 """Of the first stage of SAM 2's smallest trunk."""
-_KEPT = 2**30
-# Of mallopt(3).
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def choose_device(wanted: str | None) -> torch.device:
@@ -67,16 +62,3 @@ def choose_dtype(device: torch.device, precision: Precision, config: ModelConfig
 def cpu_multiplies_bfloat16() -> bool:
     """Whether this CPU has instructions for products in bfloat16."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let this process keep up to 1 GB that it frees, where the C library is glibc.
-
-    By itself glibc gives every large block back to the system at once. A forward pass frees and takes hundreds of
-    them, and the system's clearing of their pages took a tenth of its time, a third of that of the first blocks.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT)

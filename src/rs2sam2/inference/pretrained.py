@@ -14,7 +14,7 @@ from rs2sam2.checkpoints.native import save_decision
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.export.running import AnyBundle, AnyModel, Runtime, open_exported
-from rs2sam2.inference.device import Precision, check_precision, choose_device, choose_dtype, keep_freed_memory
+from rs2sam2.inference.device import Precision, check_precision, choose_device, choose_dtype
 from rs2sam2.inference.segmentation import Weights
 from rs2sam2.model.rs2sam2 import RS2SAM2
 
@@ -84,8 +84,6 @@ class Pretrained:
                 f"`rs2sam2 export {name_or_path} DST --format {runtime}`, and name DST"
             )
         place = choose_device(device)
-        if place.type == "cpu":
-            keep_freed_memory()
         return cls(load_any(source, place, lambda config: choose_dtype(place, precision, config)), source)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
