@@ -7,6 +7,7 @@ Seconds are CPU seconds of one thread: what else the machine does counts little.
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,12 @@ def _ours(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]
 
 def _theirs(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
     """The encoder of `transformers`' SAM 2 with the trunk of this preset, in float32, as it comes."""
-    from transformers.models.sam2.configuration_sam2 import Sam2HieraDetConfig, Sam2VisionConfig
-    from transformers.models.sam2.modeling_sam2 import Sam2VisionModel
-
+    settings, modeling = (
+        import_module(f"transformers.models.sam2.{part}_sam2") for part in ("configuration", "modeling")
+    )
     config = ModelConfig.preset(preset)
     hiera = config.hiera
-    trunk = Sam2HieraDetConfig(
+    trunk = settings.Sam2HieraDetConfig(
         hidden_size=hiera.embed_dim,
         image_size=[config.image_size, config.image_size],
         num_attention_heads=hiera.num_heads,
@@ -75,8 +76,8 @@ def _theirs(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
         window_size_per_stage=list(hiera.window_spec),
         global_attention_blocks=list(hiera.global_att_blocks),
     )
-    model = Sam2VisionModel(
-        Sam2VisionConfig(
+    model = modeling.Sam2VisionModel(
+        settings.Sam2VisionConfig(
             backbone_config=trunk,
             backbone_channel_list=list(reversed(hiera.widths)),
             fpn_hidden_size=config.width,
