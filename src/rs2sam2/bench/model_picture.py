@@ -20,7 +20,7 @@ _COLOURS = (
 
 
 def save_picture(reports: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Draw a bar for each model and precision, as long as all of its time, and what each colour stands for.
+    """Draw a bar for each model and precision, divided as its time is, and what each colour stands for.
 
     Args:
         reports: of the sections "full" and "nano"; what is missing is left out.

@@ -100,7 +100,12 @@ class Looking(Pretrained):
         return (output.one(index) for index in range(len(ids)))
 
     def _where_the_model_is(self, pixels: Tensor, union_pixels: Tensor) -> Views:
-        return pixels.to(self._device, self._dtype), union_pixels.to(self._device, self._dtype)
+        return self._moved(pixels), self._moved(union_pixels)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        if self._device.type == "cuda":  # from pinned memory the GPU fetches it while this thread goes on
+            return tensor.pin_memory().to(self._device, self._dtype, non_blocking=True)
+        return tensor.to(self._device, self._dtype)
 
     def _mask_prompts(self, masks: Sequence[NDArray[np.float32]]) -> Prompts:
         logits = torch.from_numpy(np.stack(masks))[:, None].to(self._device, self._dtype)
