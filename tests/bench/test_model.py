@@ -146,11 +146,6 @@ class TestPage:
         said = capsys.readouterr().err
         assert text in said and said.count("\n") == 1
 
-    def test_the_page_that_ships_is_that_of_the_figures_that_ship(self) -> None:
-        docs = Path(__file__).parents[2] / "docs"
-        names = ("full", "nano", "tried", "agreement", "expressions")
-        assert (docs / "performance.md").read_text() == page(read_sections(docs / "numbers", names))
-
 
 def test_a_step_that_is_not_sampled() -> None:
     script = "from rs2sam2.bench.watched import say\nwhile say({'a': 1}): pass"

@@ -30,7 +30,7 @@ def main() -> None:
     torch.set_num_threads(1)
     kind, *arguments = sys.argv[1:]
     try:
-        work, facts = {"ours": _ours, "transformers": _theirs, "products": _products}[kind](*arguments)
+        work, facts = _KINDS[kind](*arguments)
     except ImportError as error:
         say({"missing": str(error)})
         return
@@ -98,6 +98,12 @@ def _products(preset: str) -> tuple[Work, dict[str, Any]]:
     facts = {"operations": products.operations, "linear_operations": products.linear_operations}
     return products, facts
 
+
+_KINDS: dict[str, Callable[..., tuple[Work, dict[str, Any]]]] = {
+    "ours": _ours,
+    "transformers": _theirs,
+    "products": _products,
+}
 
 if __name__ == "__main__":
     main()

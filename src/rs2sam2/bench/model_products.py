@@ -84,7 +84,7 @@ def _product(shape: Shape, precision: str) -> Callable[[], Tensor]:
     rows, columns, out = shape
     if precision == "int8":
         a, b = (torch.randint(-127, 128, size, dtype=torch.int8) for size in ((rows, columns), (out, columns)))
-        return lambda: torch._int_mm(a, b.t())  # type: ignore[no-any-return]
+        return lambda: torch._int_mm(a, b.t())
     dtype = getattr(torch, precision)
     x, weight = (torch.randn(size).to(dtype) for size in ((rows, columns), (out, columns)))
     result = torch.empty(rows, out, dtype=dtype)
