@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from rs2sam2.bench.model import FORMAT, measure, ratios
-from rs2sam2.bench.model_page import page, read_sections
+from rs2sam2.bench.model_page import page
 from rs2sam2.bench.model_parts import PARTS, PartTimes
 from rs2sam2.bench.model_picture import save_picture
 from rs2sam2.bench.model_products import PRECISIONS, Products, counted
