@@ -1,12 +1,16 @@
-"""The page about exported weights, with the times that `rs2sam2 bench runtimes` measured."""
+"""The page about a report of `rs2sam2 bench runtimes`."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from rs2sam2.bench.pages import bench_page
 from rs2sam2.evaluation.tabular import Table, percent
 
+_HEAD = """# Runtimes side by side
+
+Written by `rs2sam2 bench runtimes --render {source}`; do not edit. What is run, and how it is made: [export](export.md).
+The question is "{expression}", of a rendered scene; the pictures are prepared before the clock starts.
+"""
 _RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
@@ -16,8 +20,7 @@ def page(report: Mapping[str, Any], source: str) -> str:
     Raises:
         DataError: if the report lacks something.
     """
-    head = (files("rs2sam2.bench") / "runtimes_page.md").read_text(encoding="utf-8")
-    return bench_page(head, report, source, lambda report: [*map(_times, report["models"]), _exports(report)])
+    return bench_page(_HEAD, report, source, lambda report: [*map(_times, report["models"]), _exports(report)])
 
 
 def _times(model: Mapping[str, Any]) -> Table:
