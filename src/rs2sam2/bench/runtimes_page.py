@@ -8,8 +8,9 @@ from rs2sam2.evaluation.tabular import Table, percent
 
 _HEAD = """# Runtimes side by side
 
-Written by `rs2sam2 bench runtimes --render {source}`; do not edit. What is run, and how it is made: [export](export.md).
-The question is "{expression}", of a rendered scene; the pictures are prepared before the clock starts.
+Written by `rs2sam2 bench runtimes --render {source}`; do not edit. What is run, and how it is made, says
+[Weights for other runtimes](export.md). The question is "{expression}", of a rendered scene whose pictures are prepared
+before the clock starts.
 """
 _RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
