@@ -81,6 +81,7 @@ def report():
 def test_page_and_picture_come_from_the_report_alone():
     text = page(json.loads(json.dumps(report())), "presence.json")
     assert "| SAM 2's object score | 88.9 | 66.7 | 83.3 | 83.3 |" in text
+    assert "the threshold, it is at most 83.3." in text
     assert "| the sentence alone |  |  |  | 50.0 |" in text
     assert "| class: car | 3 |" in text and "| size of the thing: smallest third | 2 |" in text
     drawn = ElementTree.fromstring(picture(report()))

@@ -90,7 +90,8 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
             headings,
             rows,
             "Ranked right: pairs in which P(present) is higher where the thing is. The last two columns are balanced "
-            "accuracy; the best threshold is chosen on these very pairs, and so an upper bound for it.",
+            "accuracy; the best threshold is chosen on these very pairs. Whatever the source and the threshold, it is "
+            f"at most {percent(max(one['best_balanced_accuracy'] for one in found['sources'].values()))}.",
         )
     for name, found in report["sets"].items():
         if len(found["divisions"]) > 1:
