@@ -8,7 +8,8 @@ import sysconfig
 import time
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,15 @@ def imports(tree: ast.AST, *, top_level: bool) -> Iterator[str]:
             yield from imports(node, top_level=top_level)
 
 
+@cache
+def owners_of_packages() -> Mapping[str, list[str]]:
+    """Distributions by the packages that they bring; reads what every installed one says of itself."""
+    return packages_distributions()
+
+
 def third_party(path: Path, *, top_level: bool) -> set[str]:
     """Distributions that `path` imports, by canonical name."""
-    known = packages_distributions()
+    known = owners_of_packages()
     found = set()
     for package in set(imports(ast.parse(path.read_text()), top_level=top_level)):
         if package != "rs2sam2" and package not in sys.stdlib_module_names:

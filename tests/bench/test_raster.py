@@ -23,3 +23,10 @@ def test_memory_does_not_depend_on_the_raster(tmp_path: Path) -> None:
     speed = report["speed"]
     assert speed["ratio"] > 0 and speed["pipeline"]["cpu_seconds"] > speed["model"]["cpu_seconds"] > 0
     assert "--side 4096 --side 8192" in report["run"]["command"]
+    dropping = report["dropping"]
+    assert 0 < dropping["dropped"] < dropping["tiles"] and dropping["gain"] > 0
+    page = tmp_path / "page.md"
+    assert main(["bench", "raster", "--render", str(output), "-o", str(page)]) == 0
+    text = page.read_text()
+    assert f"| 8,192 | {large['tiles']:,} | {large['objects']:,} |" in text and "| the model alone |" in text
+    assert f"{dropping['dropped']:,} of {dropping['tiles']:,} tiles were dropped early" in text

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from rs2sam2.bench.runtimes import WAYS, parse
+from rs2sam2.bench.runtimes_page import page
 from rs2sam2.cli import main
+from rs2sam2.errors import DataError
 
 MEMORY = 10e9
 
@@ -44,3 +46,13 @@ def test_full_size_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert way["mask_iou"] >= (0.999 if exact else 0.9)
         assert way["relative_difference_of_logits"] < (1e-3 if exact else 0.1)
     assert model["export"]["bytes"] > 1e9 and model["export"]["relative_difference"] < 1e-3
+
+
+def test_page_in_the_docs_is_that_of_its_figures(root: Path) -> None:
+    figures = json.loads((root / "docs" / "numbers" / "runtimes.json").read_text())
+    assert (root / "docs" / "export.md").read_text() == page(figures, "runtimes.json")
+    for model in figures["models"]:
+        float32 = [way for way in model["ways"] if way["precision"] == "float32"]
+        assert len(float32) == 3 and all(way["mask_iou"] >= 0.999 for way in float32)
+    with pytest.raises(DataError, match=r"runtimes.json: the report lacks 'models'"):
+        page({name: value for name, value in figures.items() if name != "models"}, "runtimes.json")

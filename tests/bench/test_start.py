@@ -52,3 +52,10 @@ def test_cold_start_within_its_limits(tmp_path: Path) -> None:
     assert f"| from nothing to the end | {reports[0]['whole']['seconds']:.2f} |" in said
     with pytest.raises(DataError, match=r"start.json: the report lacks 'whole'"):
         page({name: value for name, value in reports[0].items() if name != "whole"}, "start.json")
+
+
+def test_page_in_the_docs_is_that_of_its_figures(root: Path) -> None:
+    figures = json.loads((root / "docs" / "numbers" / "start.json").read_text())
+    assert (root / "docs" / "start.md").read_text() == page(figures, "start.json")
+    for part in ("whole", "imports"):
+        assert max(figures[part]["least"], figures[part]["cpu_seconds"]) <= figures[part]["allowed"]

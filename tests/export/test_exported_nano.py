@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def test_rendered_images_in_batches_of_any_size(nano: Segmenter, other: Segmente
         questions = [(images[at % 3], EXPRESSIONS[at % 4]) for at in range(count)]
         for mine, theirs in zip(nano.answers(questions), other.answers(questions), strict=True):
             assert iou(mine.mask, theirs.mask) >= ALIKE
+
+
+def test_threads_may_ask_at_the_same_time(other: Segmenter) -> None:
+    image = RasterImage(np.asarray(render_scene(np.random.default_rng(3), 256).image))
+    alone = other(image, EXPRESSIONS[0]).probability
+    with ThreadPoolExecutor(4) as threads:
+        for answer in threads.map(lambda _: other(image, EXPRESSIONS[0]), range(12)):
+            np.testing.assert_array_equal(answer.probability, alone)
 
 
 def test_clicks_and_boxes(nano: Segmenter, other: Segmenter) -> None:

@@ -1,11 +1,14 @@
 """What is made of web/: its unit tests pass, and a wheel carries the page."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
+from urllib.request import urlopen
 
 import pytest
 
@@ -46,3 +49,35 @@ def test_a_wheel_carries_the_page(page_files, root, tmp_path):
         shutil.which("git") is None
         or not subprocess.run(["git", "ls-files", str(page_files)], cwd=root, capture_output=True, text=True).stdout
     )
+
+
+def test_make_serve_in_a_clone_builds_and_serves(page_files, root, folder, tmp_path):
+    """Everything but the installation of the Python packages, which are this process's own."""
+    if shutil.which("git") is None or not (root / ".git").exists():
+        pytest.skip("no git checkout to clone")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(root), str(clone)], check=True)
+    (clone / ".venv/bin").mkdir(parents=True)
+    for name, command in (("python", ""), ("rs2sam2", " -m rs2sam2")):
+        (clone / f".venv/bin/{name}").write_text(f'#!/bin/sh\nPYTHONPATH=src exec {sys.executable}{command} "$@"\n')
+        (clone / f".venv/bin/{name}").chmod(0o755)
+    (clone / ".venv/installed").touch()
+    command = ["make", "serve", f"RASTERS={folder}", f"SERVE=--port 0 --cache {tmp_path / 'cache'}"]
+    making = subprocess.Popen(
+        command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        said = ""
+        while "rs2sam2 serves on" not in said.rpartition("\n")[0].rpartition("\n")[2]:
+            line = making.stdout.readline()
+            assert line, said
+            said += line
+        address = said.split()[-1]
+        html = urlopen(address).read().decode()
+        for link in re.findall(r'(?:src|href)="\./([^"#]+)"', html):
+            assert urlopen(address + link).status == 200
+        assert "npm ci" in said and "vite build" in said and '<div id="map">' in html
+    finally:
+        os.killpg(making.pid, signal.SIGTERM)
+        assert making.wait(60) is not None
+        making.stdout.close()

@@ -1,4 +1,4 @@
-"""How much memory rasters of growing size take, and how fast the pipeline is beside the model alone.
+"""How much memory rasters of growing size take, how fast the pipeline is beside the model alone, and dropping tiles.
 
 Each raster is looked at by a process of its own, whose peak of resident memory is Linux's count (proc(5)).
 """
@@ -20,7 +20,9 @@ from rs2sam2.errors import Rs2Sam2Error
 
 FORMAT = "rs2sam2.bench-raster/2"
 EXPRESSION = "the buildings"
-_SCENES, _SIDE, _BLOCK = 4, 1024, 512
+RARE = "the aircraft"
+"""Few of the scenes have one."""
+_SCENES, _SIDE, _BLOCK = 16, 1024, 512
 _METRES = 0.1
 
 
@@ -41,7 +43,9 @@ def measure(
         "format", "expression", "filled"; "memory", for each side "pixels", "tiles", "objects", "peak" (bytes) and
         "loaded" (bytes before the run); "largest_over_smallest" (of the peaks); "speed": "side", "tiles", "cores",
         "turns", "pipeline" and "model" (alone, on as many tiles) with "pixels_per_second" by the clock and
-        "cpu_seconds" of all cores together, and the "ratio" of the former.
+        "cpu_seconds" of all cores together, and the "ratio" of the former; "dropping": the same raster asked for what
+        is rare, "all" tiles and "dropping" early those that the weights' `Decision.drop_below` says: "tiles",
+        "dropped", "objects", "seconds", "cpu_seconds" and "gain", the ratio of seconds.
 
     Raises:
         Rs2Sam2Error: a run failed.
@@ -56,7 +60,7 @@ def measure(
         path.unlink()
     path = folder / "full.tif"
     render(path, scenes, speed_side, 1)
-    timed = _watched(path, weights, "speed")
+    timed, dropping = _watched(path, weights, "speed"), _watched(path, weights, "dropping")
     peaks = [run["peak"] for run in memory]
     return {
         "format": FORMAT,
@@ -65,6 +69,7 @@ def measure(
         "memory": memory,
         "largest_over_smallest": max(peaks) / min(peaks) if peaks else None,
         "speed": {"side": speed_side, **timed},
+        "dropping": dropping,
     }
 
 

@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rs2sam2.bench.memory import resident
-from rs2sam2.bench.raster import EXPRESSION
+from rs2sam2.bench.raster import EXPRESSION, RARE
 from rs2sam2.inference.outputs.targets import check_targets
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import plan
@@ -25,10 +27,11 @@ _TURNS = 3
 
 
 def main() -> None:
-    """Run `memory RASTER WEIGHTS` or `speed RASTER WEIGHTS`."""
+    """Run `memory RASTER WEIGHTS`, or `speed` or `dropping` instead of `memory`."""
     task, raster, weights = sys.argv[1:]
     segmenter = Segmenter.from_pretrained(weights, device="cpu")
-    print(json.dumps((_memory if task == "memory" else _speed)(segmenter, Path(raster))))
+    work = {"memory": _memory, "speed": _speed, "dropping": _dropping}[task]
+    print(json.dumps(work(segmenter, Path(raster))))
 
 
 def _memory(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
@@ -38,8 +41,11 @@ def _memory(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
 
 
 def _speed(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
-    """The pipeline, and the model on prepared pictures of the first tiles, as often as there are tiles; in turns."""
-    options = RasterOptions()
+    """The pipeline, and the model on prepared pictures of the first tiles, as often as there are tiles; in turns.
+
+    No tile is dropped early: the model alone would not know which.
+    """
+    segmenter, options = _without_dropping(segmenter), RasterOptions()
     with gdal_settings(raster), closing(RasterSource(raster)) as source:
         tiling = plan(source, segmenter.config, 1, (), options).tiling
         pixels = source.width * source.height
@@ -73,6 +79,31 @@ def _speed(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
     }
 
 
+def _dropping(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
+    """The pipeline for what is rare, with and without dropping tiles early; in turns."""
+    both = {"all": _without_dropping(segmenter), "dropping": segmenter}
+    reports = {name: run(one, raster, RARE) for name, one in both.items()}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in both}
+    for _ in range(_TURNS):
+        for name, one in both.items():
+            times[name].append(_timed(partial(run, one, raster, RARE)))
+    (whole, whole_cpu), (some, some_cpu) = (min(turns) for turns in times.values())
+    return {
+        "expression": RARE,
+        "turns": _TURNS,
+        "tiles": reports["all"].tiles,
+        "dropped": reports["dropping"].dropped,
+        "objects": {name: report.results[0].parts for name, report in reports.items()},
+        "seconds": {"all": whole, "dropping": some},
+        "cpu_seconds": {"all": whole_cpu, "dropping": some_cpu},
+        "gain": whole / some,
+    }
+
+
+def _without_dropping(segmenter: Segmenter) -> Segmenter:
+    return segmenter.with_decision(replace(segmenter.decision, drop_below=0.0))
+
+
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds by the clock, and of all cores together."""
     start, busy = time.perf_counter(), time.process_time()
@@ -80,11 +111,11 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - busy
 
 
-def run(segmenter: Segmenter, raster: Path) -> RasterReport:
+def run(segmenter: Segmenter, raster: Path, expression: str = EXPRESSION) -> RasterReport:
     """Look at a raster in tiles, write a mask and polygons, and remove them."""
     outputs = [raster.with_name(f"{raster.stem}-{name}") for name in ("mask.tif", "found.gpkg")]
     targets = check_targets(outputs, source=raster, overwrite=True)
-    report = segment_raster(segmenter, raster, [EXPRESSION], targets, overwrite=True)
+    report = segment_raster(segmenter, raster, [expression], targets, overwrite=True)
     for output in outputs:
         output.unlink()
     return report

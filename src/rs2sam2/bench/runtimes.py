@@ -63,7 +63,8 @@ def measure(folder: Path, models: Sequence[tuple[str, int]], repeats: int, seed:
         "format", "expression", "repeats", "cores"; for each of "models" its "name", "image_side", "batch" and its
         "export" ("seconds", "bytes", and what `rs2sam2.export.agreement.compare` found), and for each of its "ways" the
         "runtime", "precision", "opening" (seconds), "seconds" (median of the rounds), "least",
-        "relative" (to the first) and the agreement with the first (see `rs2sam2.bench.load.agreement`).
+        "relative" (to the first of the same round, the median) and the agreement with the first (see
+        `rs2sam2.bench.load.agreement`).
     """
     picture = RasterImage(np.asarray(render_scene(np.random.default_rng(seed), 1024).image))
     exports: dict[str, dict[str, Any]] = {}
@@ -120,7 +121,6 @@ def _measured(
             start = time.perf_counter()
             _look(segmenter, some, texts)
             seconds.append(time.perf_counter() - start)
-    first = statistics.median(rounds[0])
     return {
         "name": name,
         "image_side": segmenters[0].config.image_size,
@@ -132,7 +132,7 @@ def _measured(
                 "opening": opened,
                 "seconds": statistics.median(seconds),
                 "least": min(seconds),
-                "relative": statistics.median(seconds) / first,
+                "relative": statistics.median(mine / first for mine, first in zip(seconds, rounds[0], strict=True)),
                 **agreement(found, logits[0]),
             }
             for (runtime, precision), opened, seconds, found in zip(WAYS, opening, rounds, logits, strict=True)

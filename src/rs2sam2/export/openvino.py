@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -57,8 +58,11 @@ def open_session(path: Path, precision: str = "auto") -> Session:
     except Exception as error:  # RuntimeError and others of its own
         raise WeightsError(f"{path}: OpenVINO cannot open it ({_reason(error)}): export it again") from error
 
+    one_at_a_time = Lock()  # a compiled model refuses a second question while it answers one
+
     def run(arrays: Arrays) -> Sequence[NDArray[Any]]:
-        return list(compiled(dict(arrays)).values())
+        with one_at_a_time:
+            return list(compiled(dict(arrays)).values())
 
     takes, gives = ([one.get_any_name() for one in ports] for ports in (compiled.inputs, compiled.outputs))
     return Session(path, takes, gives, run)

@@ -28,7 +28,7 @@ _OPENERS: Mapping[tuple[str, Runtime], tuple[Callable[[Path, str], Session], str
 
 
 class ExportedModel:
-    """Stands where an `RS2SAM2` stands that answers; on the CPU, takes and gives float32. For one thread at a time."""
+    """Stands where an `RS2SAM2` stands that answers; on the CPU, takes and gives float32."""
 
     def __init__(self, config: ModelConfig, sessions: Mapping[str, Session]) -> None:
         """Take the graphs of a model of this configuration, by name.

@@ -14,7 +14,7 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Session:
-    """An opened graph. For one thread at a time.
+    """An opened graph. Threads may ask it at the same time.
 
     Attributes:
         path: of its file.

@@ -1,6 +1,7 @@
 """Weights that are loaded for inference: where they come from, what they decide, and how they are passed on."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -114,6 +115,10 @@ class Pretrained:
         """
         if folder.resolve() != self._folder().resolve():
             check_target(folder, overwrite=overwrite)
+
+    def with_decision(self, decision: Decision) -> Self:
+        """The same model, whose numbers become answers in another way."""
+        return type(self)(replace(self._bundle, decision=decision), self._source)
 
     def save_calibrated(self, folder: Path, decision: Decision, note: Mapping[str, Any]) -> None:
         """Write the weights again, with another decision and what is to be known about it in `provenance.json`.

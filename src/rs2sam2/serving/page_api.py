@@ -26,6 +26,7 @@ _MEDIA_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webp": "image/webp",
     ".woff2": "font/woff2",
+    ".md": "text/plain; charset=utf-8",
 }
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>rs2sam2</title>

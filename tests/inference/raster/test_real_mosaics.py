@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import shapely
 from oam_mosaics import Mosaic
+from rasterio.windows import Window
 
 from rs2sam2.inference.outputs.targets import check_targets
 from rs2sam2.inference.raster.options import RasterOptions
@@ -91,16 +92,33 @@ def test_a_mosaic_with_a_gap(nano: Segmenter, shared: Path, tmp_path: Path) -> N
     assert columns["area_m2"].sum() == pytest.approx(area * np.cos(np.radians(6.03)) ** 2, rel=0.008)
 
 
+def test_the_same_ground_is_answered_alike_whatever_is_asked_beside_it(nano: Segmenter, train: Mosaic) -> None:
+    """Tiles lie on the raster's grid: an area of interest, wherever it begins, has the whole raster's answer."""
+    whole = found(nano, train, RasterOptions())
+    for left, top, right, bottom in ((333, 517, 2600, 2200), (2049, 1100, 3200, 3333)):
+        with rasterio.open(train.path) as dataset:
+            (west, north), (east, south) = dataset.transform @ (left, top), dataset.transform @ (right, bottom)
+        part = found(nano, train, RasterOptions(aoi=(west, south, east, north)))
+        alike = iou(part, whole[top:bottom, left:right])
+        print(f"an area of interest from {left}, {top} on: IoU {alike:.4f}")
+        assert part.any() and alike >= 0.97
+
+
 @pytest.mark.parametrize("shift", [128, 256])
-def test_another_tiling_answers_alike(nano: Segmenter, train: Mosaic, shift: int) -> None:
-    """The same ground, cut from another corner on; compared where no border of the raster is near."""
+def test_a_file_that_begins_elsewhere_answers_alike(nano: Segmenter, train: Mosaic, tmp_path: Path, shift: int) -> None:
+    """Another file of the same ground has another grid; compared where no border of it is near."""
     options = RasterOptions(overlap=0.75)
-    with rasterio.open(train.path) as dataset:
-        (west, north), (east, south) = dataset.transform @ (shift, shift), dataset.transform @ (2560, 2560)
-    whole = (dataset.bounds.left, south, east, dataset.bounds.top)
-    first = found(nano, train, replace(options, aoi=whole))
-    second = found(nano, train, replace(options, aoi=(west, south, east, north)))
+    masks = []
+    for begin in (0, shift):
+        path = tmp_path / f"{begin}.tif"
+        with rasterio.open(train.path) as dataset:
+            window = Window(begin, begin, 2560 - begin, 2560 - begin)
+            profile = dataset.profile | {"width": 2560 - begin, "height": 2560 - begin}
+            profile["transform"] = dataset.window_transform(window)
+            with rasterio.open(path, "w", **profile) as cut:
+                cut.write(dataset.read(window=window))
+        masks.append(found(nano, replace(train, path=path), options))
     inner = np.s_[512:-512, 512:-512]
-    alike = iou(first[shift:, shift:][inner], second[inner])
-    print(f"shifted by {shift} pixels: IoU {alike:.3f}")
+    alike = iou(masks[0][shift:, shift:][inner], masks[1][inner])
+    print(f"begins {shift} pixels further: IoU {alike:.3f}")
     assert alike >= (0.97 if shift == 256 else 0.8)

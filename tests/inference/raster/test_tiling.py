@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rs2sam2.inference.raster.blending import Blend, weights
@@ -71,6 +71,36 @@ def test_tiles_that_agree_give_what_they_agree_on(data: st.DataObject) -> None:
     assert found.shape == (tiling.down.length, tiling.across.length)
     whole = cells[: tiling.down.cells, : tiling.across.cells]
     np.testing.assert_allclose(found, bilinear(bilinear(whole, tiling.down).T, tiling.across).T, atol=2e-3)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_a_part_is_answered_as_it_is_in_the_whole(data: st.DataObject) -> None:
+    """An area of interest asks the whole raster's tiles, each with an answer of its own, and no others."""
+    pitch, side, overlap = data.draw(st.floats(0.5, 6)), data.draw(st.integers(2, 12)), data.draw(overlaps)
+    down, across = (axis(data.draw(st.integers(1, 150)), pitch, side, overlap) for _ in range(2))
+    top, left = data.draw(st.integers(0, down.length - 1)), data.draw(st.integers(0, across.length - 1))
+    bottom, right = data.draw(st.integers(top + 1, down.length)), data.draw(st.integers(left + 1, across.length))
+    seed = data.draw(st.integers(0, 99))
+    whole = answered_by_noise(Tiling(down, across), (0, 0), seed)
+    part = answered_by_noise(Tiling(down.part(top, bottom), across.part(left, right)), (top, left), seed)
+    np.testing.assert_allclose(part, whole[top:bottom, left:right], atol=1e-3)
+
+
+def answered_by_noise(tiling: Tiling, place: tuple[int, int], seed: int) -> np.ndarray:
+    """What comes out when each tile says what nobody else says, known by where it lies."""
+    blend, enlarging, strips = Blend(tiling, -9.0), Enlarging(tiling, 1, -99.0), []
+    for row in range(tiling.rows):
+        for column in range(tiling.columns):
+            left, top, *_ = tiling.box(row * tiling.columns + column)
+            where = [round(8 * (top + place[0])), round(8 * (left + place[1]))]
+            rng = np.random.default_rng([seed, *where])
+            blend.add(column, rng.normal(size=(tiling.down.tile,) * 2).astype(np.float32))
+        logits, answered = blend.finish_row(row)
+        enlarging.add([logits], answered)
+        if enlarging.next_row < enlarging.ready:
+            strips += enlarging.take(enlarging.ready)[0]
+    return np.concatenate(strips)
 
 
 def bilinear(cells: np.ndarray, along: Axis) -> np.ndarray:

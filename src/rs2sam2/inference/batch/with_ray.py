@@ -5,7 +5,7 @@ Workers write into the job's folder themselves: on a cluster of several machines
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ from rs2sam2.inference.batch.status import Status
 
 MOST_DEATHS = 3
 """Workers that one scene may cost: memory runs out on some scenes however often they are tried."""
+_STARTS = 3
 _STORE = 128 << 20  # bytes of shared memory: what goes between processes are names and numbers
 
 
@@ -99,18 +100,27 @@ def _cluster(ray: Any, workers: int | None) -> Iterator[None]:  # noqa: ANN401 -
     if "RAY_ADDRESS" not in os.environ:
         local = {"num_cpus": workers, "object_store_memory": _STORE, "include_dashboard": False}
     begun = not ray.is_initialized()
-    try:
-        if begun:
-            ray.init(log_to_driver=False, logging_level="error", **local)
-    except Exception as error:  # it raises plain ones, too
-        raise Rs2Sam2Error(
-            f"Ray: no cluster ({error}): check RAY_ADDRESS, or unset it for one on this machine"
-        ) from error
+    if begun:
+        _start(ray, local)
     try:
         yield
     finally:
         if begun:
             ray.shutdown()
+
+
+def _start(ray: Any, local: Mapping[str, Any]) -> None:  # noqa: ANN401 - a module without types
+    """Connect to a cluster, or start one here, where a busy machine may need more than the 30 s that Ray waits."""
+    for left in reversed(range(_STARTS if local else 1)):
+        try:
+            ray.init(log_to_driver=False, logging_level="error", **local)
+            return
+        except Exception as error:  # it raises plain ones, too
+            ray.shutdown()
+            if not left:
+                raise Rs2Sam2Error(
+                    f"Ray: no cluster ({error}): check RAY_ADDRESS, or unset it for one on this machine"
+                ) from error
 
 
 def _refusal(error: BaseException | None) -> Rs2Sam2Error | None:

@@ -18,7 +18,7 @@ Logits = NDArray[np.float32]
 
 def neighbours(axis: Axis, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """For pixels from `first` to before `end`: the cells before and behind each one's centre, and the latter's part."""
-    where = np.clip((np.arange(first, end) + 0.5) / axis.pitch - 0.5, 0, axis.cells - 1)
+    where = np.clip(axis.cell_at(np.arange(first, end)) - 0.5, 0, axis.cells - 1)
     before = np.minimum(where.astype(np.int64), max(0, axis.cells - 2))
     behind = np.minimum(before + 1, axis.cells - 1)
     return before, behind, (where - before).astype(np.float32)
@@ -37,7 +37,7 @@ class Enlarging:
         """
         self._down, self._low = tiling.down, low
         self._before, self._behind, self._part = neighbours(tiling.across, 0, tiling.across.length)
-        columns = (np.arange(tiling.across.length) + 0.5) / tiling.across.pitch
+        columns = tiling.across.cell_at(np.arange(tiling.across.length))
         self._nearest = np.minimum(columns.astype(np.int64), tiling.across.cells - 1)
         self._logits = [np.empty((0, tiling.across.cells), dtype=np.float32) for _ in range(expressions)]
         self._answered = np.empty((0, tiling.across.cells), dtype=np.bool_)
@@ -57,7 +57,8 @@ class Enlarging:
             return self._down.length
         if known < 2:
             return 0
-        return max(0, floor((known - 0.5) * self._down.pitch - 0.5))  # whose lower neighbour is known
+        # Those whose lower neighbour is known.
+        return max(0, floor((known - 0.5) * self._down.pitch + self._down.origin - 0.5))
 
     def take(self, end: int) -> tuple[list[Logits | None], NDArray[np.bool_] | None]:
         """The rows from `next_row` to before `end`, which is at most `ready`.
@@ -98,7 +99,7 @@ class Enlarging:
         return left
 
     def _answered_rows(self, end: int) -> NDArray[np.bool_] | None:
-        rows = (np.arange(self.next_row, end) + 0.5) / self._down.pitch
+        rows = self._down.cell_at(np.arange(self.next_row, end))
         rows = np.minimum(rows.astype(np.int64), self._down.cells - 1) - self._first_cell
         # The last row's own cell may be one that its centre lies before: it is known all the same.
         near = self._answered[np.minimum(rows, len(self._answered) - 1)]

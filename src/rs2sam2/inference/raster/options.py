@@ -24,7 +24,8 @@ class RasterOptions:
         overlap: part of a tile's side that it shares with the next at least, from 0 to below 1.
         gsd: metres on the ground of a working pixel; None for the raster's own, at its centre.
         aoi: (west, south, east, north) in the raster's CRS, in pixels (x right, y down: left, top, right, bottom)
-            without one: outputs cover the pixels that it touches, and only these are read. None for the whole raster.
+            without one: outputs cover the pixels that it touches. Tiles stay those of the whole raster, so that what
+            is found does not depend on it. None for the whole raster.
         bands: numbers, from 1, of the red, green and blue band, or of one grey band; None finds them.
         threshold: a pixel belongs to the mask where its probability is above this; None takes the weights' own.
         polygons: what polygons are made like; `exclusive` holds for masks, too.

@@ -44,9 +44,11 @@ def plan(
     """
     across, down = working_scale(source, options.gsd)
     side = config.image_size // 4
+    # All tiles of the file, of which an area of interest asks those that it needs: the same ground, the same answer.
+    rows = axis(source.whole_height, down * options.tile / side, side, options.overlap)
+    columns = axis(source.whole_width, across * options.tile / side, side, options.overlap)
     tiling = Tiling(
-        axis(source.height, down * options.tile / side, side, options.overlap),
-        axis(source.width, across * options.tile / side, side, options.overlap),
+        rows.part(source.top, source.top + source.height), columns.part(source.left, source.left + source.width)
     )
     pixels = source.width * source.height
     copies = 2 if options.cog else 1

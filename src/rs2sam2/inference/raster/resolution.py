@@ -15,12 +15,15 @@ _NEARLY_SQUARE = 1.1
 
 
 def ground_resolution(source: "RasterSource") -> tuple[float, float] | None:
-    """Metres on the ground along a pixel's width and height at the raster's centre; None without a place on Earth."""
-    if source.transform is None or source.crs is None:
+    """Metres on the ground along a pixel's width and height at the file's centre; None without a place on Earth.
+
+    An area of interest changes nothing, so that the same ground is asked in the same way.
+    """
+    if source.whole_transform is None or source.crs is None:
         return None
-    x, y = source.width / 2, source.height / 2
+    x, y = source.whole_width / 2, source.whole_height / 2
     lines = np.array([[(x - 0.5, y), (x + 0.5, y)], [(x, y - 0.5), (x, y + 0.5)]])
-    lengths = ground_lengths(lines, source.transform, source.crs)
+    lengths = ground_lengths(lines, source.whole_transform, source.crs)
     if lengths is None or not (lengths > 0).all():
         return None
     return float(lengths[0]), float(lengths[1])

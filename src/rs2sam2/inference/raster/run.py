@@ -269,7 +269,8 @@ class _Run:
     def _failure(self, tile: int) -> FailedTile:
         row, column = divmod(tile, self._tiling.columns)
         left, top, right, bottom = self._tiling.box(tile)
-        box = (int(left), int(top), min(self._source.width, int(right)), min(self._source.height, int(bottom)))
+        width, height = self._source.width, self._source.height
+        box = (max(0, int(left)), max(0, int(top)), min(width, int(right)), min(height, int(bottom)))
         return FailedTile(row, column, box, self.failed[tile])
 
 

@@ -78,9 +78,9 @@ class SceneLook:
     def _region_in(self, tiling: Tiling, tile: int) -> NDArray[np.bool_]:
         rows, columns = _cells(tiling, tile, self._height, self._width)
         height, width = self._region.shape
-        down = np.minimum((rows * height).astype(np.int64), height - 1)
-        across = np.minimum((columns * width).astype(np.int64), width - 1)
-        beyond = (rows >= 1)[:, None] | (columns >= 1)
+        down = np.clip((rows * height).astype(np.int64), 0, height - 1)
+        across = np.clip((columns * width).astype(np.int64), 0, width - 1)
+        beyond = ((rows < 0) | (rows >= 1))[:, None] | (columns < 0) | (columns >= 1)
         return np.asarray(self._region[np.ix_(down, across)] & ~beyond, dtype=np.bool_)
 
 

@@ -53,6 +53,8 @@ class RasterSource:
         transform: pixel corner (column, row) to CRS coordinates; None without georeference.
         crs: the raster's, or None.
         masked: whether some pixels may have no data.
+        left, top: where the area of interest begins in the file, in pixels; 0 without one.
+        whole_width, whole_height, whole_transform: of the file.
     """
 
     def __init__(
@@ -83,9 +85,10 @@ class RasterSource:
             raise ImageError(f"{self.name}: its samples are complex numbers: export their amplitude first")
         whole = placement(dataset)
         self.crs: CRS | None = dataset.crs or None
-        self._left, self._top, right, bottom = self._area(aoi, whole if self.crs is not None else None)
-        self.width, self.height = right - self._left, bottom - self._top
-        moved = None if whole is None else whole @ type(whole).translation(self._left, self._top)
+        self.whole_width, self.whole_height, self.whole_transform = dataset.width, dataset.height, whole
+        self.left, self.top, right, bottom = self._area(aoi, whole if self.crs is not None else None)
+        self.width, self.height = right - self.left, bottom - self.top
+        moved = None if whole is None else whole @ type(whole).translation(self.left, self.top)
         self.transform: Affine | None = moved
         everywhere = all(flags[0].name == "all_valid" for flags in dataset.mask_flag_enums)
         self.masked = not everywhere or "float" in dataset.dtypes[0]
@@ -98,7 +101,8 @@ class RasterSource:
         """What a box shows, as 8-bit RGB with one stretch for the whole raster; None where it has no data at all.
 
         Args:
-            box: may reach beyond the raster, where it shows what stands for no data.
+            box: may reach beyond the area of interest, and to the right and below beyond the raster, where it shows
+                what stands for no data.
             side: how many pixels are wanted along each side, at least.
 
         Returns:
@@ -107,12 +111,12 @@ class RasterSource:
         Raises:
             ImageError: if the file is damaged there, or the address does not answer.
         """
-        left, top, right, bottom = box
+        left, right, top, bottom = box[0] + self.left, box[2] + self.left, box[1] + self.top, box[3] + self.top
         shrink_x = max(1, int((right - left) / side + 1e-6))
         shrink_y = max(1, int((bottom - top) / side + 1e-6))
         x0, y0 = math.floor(left / shrink_x + 1e-6), math.floor(top / shrink_y + 1e-6)
         x1, y1 = math.ceil(right / shrink_x - 1e-6), math.ceil(bottom / shrink_y - 1e-6)
-        end_x, end_y = min(x1, -(-self.width // shrink_x)), min(y1, -(-self.height // shrink_y))
+        end_x, end_y = min(x1, -(-self.whole_width // shrink_x)), min(y1, -(-self.whole_height // shrink_y))
         pixels, valid = self._read(x0, y0, end_x, end_y, shrink_x, shrink_y)
         if valid is not None and not valid.any():
             return None
@@ -138,7 +142,8 @@ class RasterSource:
         """
         if not self.masked:
             return None
-        window = self._window(left, top, self.width if right is None else right, bottom)
+        right = self.width if right is None else right
+        window = _window(self.left + left, self.top + top, self.left + right, self.top + bottom)
         mask: NDArray[np.bool_] | None = self._reading(lambda: self._dataset.dataset_mask(window=window)) > 0
         if "float" in self._dataset.dtypes[0]:
             mask = with_finite(self._reading(lambda: read_colours(self._dataset, self._bands, window=window)), mask)
@@ -181,19 +186,14 @@ class RasterSource:
         except Exception as error:  # after a damaged block GDAL's own errors come up, of a class that rasterio hides
             raise self._unreadable(error) from error
 
-    def _window(self, left: int, top: int, right: int, bottom: int) -> Any:  # noqa: ANN401 - rasterio ships no types
-        from rasterio.windows import Window
-
-        return Window(self._left + left, self._top + top, right - left, bottom - top)
-
     def _read(
         self, x0: int, y0: int, x1: int, y1: int, shrink_x: int, shrink_y: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-        """The pixels (h, w, 3) of a part in units of `shrink` pixels, and where they are valid."""
+        """The pixels (h, w, 3) of a part of the file in units of `shrink` pixels, and where they are valid."""
         from rasterio.enums import Resampling
 
-        right, bottom = min(self.width, x1 * shrink_x), min(self.height, y1 * shrink_y)
-        window = self._window(x0 * shrink_x, y0 * shrink_y, right, bottom)
+        right, bottom = min(self.whole_width, x1 * shrink_x), min(self.whole_height, y1 * shrink_y)
+        window = _window(x0 * shrink_x, y0 * shrink_y, right, bottom)
         shape = (y1 - y0, x1 - x0)
         how: dict[str, Any] = {"window": window}
         mask_how: dict[str, Any] = {"window": window}
@@ -240,15 +240,15 @@ class RasterSource:
         return stretch_limits(samples, valid)
 
     def _samples(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        if self.width * self.height <= _SAMPLED or self._dataset.overviews(1):
+        if self.whole_width * self.whole_height <= _SAMPLED or self._dataset.overviews(1):
             return self._shrunk()
         pieces, masks = [], []
         for row in range(_BLOCKS):
             for column in range(_BLOCKS):
-                left = column * max(0, self.width - _BLOCK) // (_BLOCKS - 1)
-                top = row * max(0, self.height - _BLOCK) // (_BLOCKS - 1)
-                right, bottom = min(left + _BLOCK, self.width), min(top + _BLOCK, self.height)
-                window = self._window(left, top, right, bottom)
+                left = column * max(0, self.whole_width - _BLOCK) // (_BLOCKS - 1)
+                top = row * max(0, self.whole_height - _BLOCK) // (_BLOCKS - 1)
+                right, bottom = min(left + _BLOCK, self.whole_width), min(top + _BLOCK, self.whole_height)
+                window = _window(left, top, right, bottom)
                 piece = self._reading(lambda window=window: read_colours(self._dataset, self._bands, window=window))
                 mask = self._reading(lambda window=window: self._dataset.dataset_mask(window=window)) > 0
                 pieces.append(piece.reshape(len(piece), 1, -1))
@@ -257,9 +257,15 @@ class RasterSource:
         return samples, with_finite(samples, np.concatenate(masks, axis=1))
 
     def _shrunk(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        shrink = max(1, math.ceil(math.sqrt(self.width * self.height / _SAMPLED)))
-        shape = (max(1, self.height // shrink), max(1, self.width // shrink))
-        window = self._window(0, 0, self.width, self.height)
+        shrink = max(1, math.ceil(math.sqrt(self.whole_width * self.whole_height / _SAMPLED)))
+        shape = (max(1, self.whole_height // shrink), max(1, self.whole_width // shrink))
+        window = _window(0, 0, self.whole_width, self.whole_height)
         samples = self._reading(lambda: read_colours(self._dataset, self._bands, window=window, out_shape=shape))
         mask = self._reading(lambda: self._dataset.dataset_mask(window=window, out_shape=shape)) > 0
         return samples, with_finite(samples, mask)
+
+
+def _window(left: int, top: int, right: int, bottom: int) -> Any:  # noqa: ANN401 - rasterio ships no types
+    from rasterio.windows import Window
+
+    return Window(left, top, right - left, bottom - top)

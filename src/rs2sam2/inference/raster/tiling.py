@@ -20,22 +20,40 @@ class Axis:
         pitch: raster pixels in a cell.
         tile: G, cells in a tile.
         starts: first cell of each tile, in rising order: the first is 0, the last tile reaches the raster's end.
+        cells: that cover the raster; the last may reach beyond it.
+        origin: where the first cell begins, in raster pixels: 0, or before the raster where that is a part of a larger
+            one, whose grid this is.
     """
 
     length: int
     pitch: float
     tile: int
     starts: tuple[int, ...]
+    cells: int
+    origin: float = 0.0
 
-    @property
-    def cells(self) -> int:
-        """That cover the raster; the last may reach beyond it."""
-        return cells_in(self.length, self.pitch)
+    def part(self, first: int, end: int) -> "Axis":
+        """The same grid for the pixels from `first` to before `end`, and the tiles that have a say in them."""
+        # A pixel near a border takes from the next cell, too.
+        meets = [
+            index
+            for index in range(len(self.starts))
+            if self.span(index)[0] < end + self.pitch and self.span(index)[1] > first - self.pitch
+        ]
+        start = self.starts[meets[0]]
+        origin = self.origin + start * self.pitch - first
+        starts = tuple(self.starts[index] - start for index in meets)
+        cells = min(self.cells - start, cells_in(end - first - origin, self.pitch) + 1, starts[-1] + self.tile)
+        return Axis(end - first, self.pitch, self.tile, starts, cells, origin)
+
+    def cell_at(self, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where pixels' centres lie, in cells: 0.5 is the first cell's centre."""
+        return np.asarray((pixels + 0.5 - self.origin) / self.pitch, dtype=np.float64)
 
     def span(self, index: int) -> tuple[float, float]:
         """Where a tile begins and ends, in raster pixels; beyond the raster where this is smaller than a tile."""
         start = self.starts[index]
-        return start * self.pitch, (start + self.tile) * self.pitch
+        return self.origin + start * self.pitch, self.origin + (start + self.tile) * self.pitch
 
     def meeting(self, first: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which tiles share ground with the pixels from `first` to before `end`: the first, and one past the last."""
@@ -44,7 +62,7 @@ class Axis:
         return np.searchsorted(ends, first, "right"), np.searchsorted(begins, end, "left")
 
 
-def cells_in(length: int, pitch: float) -> int:
+def cells_in(length: float, pitch: float) -> int:
     """How many cells cover a length in pixels."""
     return max(1, math.ceil(length / pitch - 1e-6))
 
@@ -58,12 +76,13 @@ def axis(length: int, pitch: float, tile: int, overlap: float) -> Axis:
         tile: G, cells in a tile, at least 2.
         overlap: part of a tile, 0..1, that two neighbours share at least.
     """
-    beyond = cells_in(length, pitch) - tile
+    cells = cells_in(length, pitch)
+    beyond = cells - tile
     if beyond <= 0:
-        return Axis(length, pitch, tile, (0,))
+        return Axis(length, pitch, tile, (0,), cells)
     step = max(1, tile - math.ceil(overlap * tile))
     count = math.ceil(beyond / step)
-    return Axis(length, pitch, tile, tuple(index * beyond // count for index in range(count + 1)))
+    return Axis(length, pitch, tile, tuple(index * beyond // count for index in range(count + 1)), cells)
 
 
 @dataclass(frozen=True)
