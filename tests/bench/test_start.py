@@ -1,4 +1,4 @@
-"""`rs2sam2 bench start`, and that a cold start stays within its limits: in CPU time, which others hardly change."""
+"""`rs2sam2 bench start`, and that a cold start stays within its limits."""
 
 import json
 from pathlib import Path
@@ -37,17 +37,18 @@ def test_run_that_fails() -> None:
 
 @pytest.mark.slow
 def test_cold_start_within_its_limits(tmp_path: Path) -> None:
+    """In units of what importing PyTorch takes, 1.2 seconds where this was recorded: a busy machine lengthens both."""
     reports: list[dict[str, Any]] = []
-    for attempt in range(3):  # the best of three: what others do to the machine passes
+    for attempt in range(3):  # what others do to the machine passes
         output = tmp_path / f"{attempt}.json"
-        assert main(["bench", "start", "--repeats", "2", "-o", str(output)]) == 0
+        assert main(["bench", "start", "--repeats", "1", "-o", str(output)]) == 0
         reports.append(json.loads(output.read_text()))
-    for part, allowed in (("whole", 4.0), ("imports", 2.0)):
-        assert {report[part]["allowed"] for report in reports} == {allowed}
-        assert 0.2 < min(report[part]["cpu_seconds"] for report in reports) <= allowed
-        assert all(report[part]["seconds"] > 0.2 for report in reports)
-    assert all(report["imports"]["cpu_seconds"] < report["whole"]["cpu_seconds"] for report in reports)
-    assert all(report["packages"][0]["name"] == "torch" for report in reports)
+        torch, imports, whole = (reports[-1][part]["cpu_seconds"] for part in ("torch", "imports", "whole"))
+        if torch < imports <= 1.65 * torch and imports < whole <= 2.5 * torch:
+            break
+    else:
+        pytest.fail(f"a cold start takes too long: {reports}")
+    assert reports[0]["packages"][0]["name"] == "torch"
     said = page(reports[0], "start.json")
     assert f"| from nothing to the end | {reports[0]['whole']['seconds']:.2f} |" in said
     with pytest.raises(DataError, match=r"start.json: the report lacks 'whole'"):
@@ -57,5 +58,3 @@ def test_cold_start_within_its_limits(tmp_path: Path) -> None:
 def test_page_in_the_docs_is_that_of_its_figures(root: Path) -> None:
     figures = json.loads((root / "docs" / "numbers" / "start.json").read_text())
     assert (root / "docs" / "start.md").read_text() == page(figures, "start.json")
-    for part in ("whole", "imports"):
-        assert max(figures[part]["least"], figures[part]["cpu_seconds"]) <= figures[part]["allowed"]

@@ -233,7 +233,7 @@ def test_help_tells_what_a_mask_of_several_means(
 
 
 def test_interrupted(picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(segmenter_module.Segmenter, "from_pretrained", interrupt)

@@ -12,7 +12,7 @@ from PIL import Image
 from rasterio.crs import CRS
 
 import rs2sam2
-from rs2sam2.config import Decision
+from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, ExpressionError, ImageError, MissingExtraError, Rs2Sam2Error, WeightsError
 from rs2sam2.inference import extras
 from rs2sam2.inference import looking as module
@@ -205,8 +205,13 @@ def test_default_device_and_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     assert choose_device(None) == torch.device("cuda")
-    assert choose_dtype(torch.device("cuda"), "auto") == torch.bfloat16
-    assert choose_dtype(torch.device("cpu"), "auto") == torch.float32
+    nano, large = ModelConfig.preset("nano"), ModelConfig.preset("large")
+    assert choose_dtype(torch.device("cuda"), "auto", nano) == torch.bfloat16
+    for fast in (False, True):
+        monkeypatch.setattr("rs2sam2.inference.device.cpu_multiplies_bfloat16", lambda fast=fast: fast)
+        assert choose_dtype(torch.device("cpu"), "auto", nano) == torch.float32
+        assert choose_dtype(torch.device("cpu"), "auto", large) == (torch.bfloat16 if fast else torch.float32)
+    assert choose_dtype(torch.device("mps"), "auto", large) == torch.float32
 
 
 def test_an_expression_that_means_one_thing_can_be_answered_with_one_part(

@@ -1,10 +1,14 @@
 """Attention is the same function in training and in use, at either precision."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from rs2sam2.model.layers import attend, sine_positions
+from rs2sam2.model import attention
+from rs2sam2.model.attention import attend
+from rs2sam2.model.layers import sine_positions
 from tiny import relative_error
 
 
@@ -32,6 +36,32 @@ def test_attend_is_attention(dtype: torch.dtype, trains: bool, autocast: bool) -
         assert given.grad.dtype == dtype
         assert reference.grad is not None
         assert relative_error(given.grad.float(), reference.grad) < (1e-5 if exact else 5e-2)
+
+
+@pytest.mark.parametrize(
+    ("batch", "heads", "n", "m"), [(1, 2, 70, 70), (6, 3, 16, 16), (2, 4, 16, 64), (1, 1, 100, 33)]
+)
+@pytest.mark.parametrize("most", [1, 1000, 2**21])
+def test_attention_in_pieces_is_attention(
+    monkeypatch: pytest.MonkeyPatch, batch: int, heads: int, n: int, m: int, most: int
+) -> None:
+    """In bfloat16, without gradients: the same answer at any size of piece, and no more scores than allowed."""
+    draw = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(batch, size, heads, 8, generator=draw).transpose(1, 2) for size in (n, m, m))
+    held = []
+    real = torch.baddbmm
+
+    def watched(*arguments: Any, **named: Any) -> torch.Tensor:
+        held.append(real(*arguments, **named))
+        return held[-1]
+
+    monkeypatch.setattr(attention, "_MOST_SCORES", most)
+    monkeypatch.setattr(torch, "baddbmm", watched)
+    with torch.inference_mode():
+        found = attend(q.bfloat16(), k.bfloat16(), v.bfloat16())
+    assert max(scores.numel() for scores in held) <= max(most, m)
+    assert sum(scores.numel() for scores in held) == batch * heads * n * m
+    assert relative_error(found.float(), F.scaled_dot_product_attention(q, k, v)) < 2e-2
 
 
 @pytest.mark.parametrize(("rows", "columns", "dim"), [(7, 7, 32), (14, 14, 192), (3, 5, 18)])

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -425,3 +426,19 @@ def test_a_slow_body_does_not_hold_a_connection(rasters: Path, tmp_path: Path) -
                 "Content-Length: 100\r\n\r\n{".encode()
             )
             assert b" 408 " in slow.recv(4096).partition(b"\r\n")[0]
+
+
+def test_who_leaves_in_the_middle_fills_no_log(trapped: Server) -> None:
+    before = trapped.log.stat().st_size
+    abandoned = 'rs2sam2_requests_total{route="/v1/segment",status="499"}'
+    for _ in range(20):
+        with socket.create_connection(trapped.host.split(":"), timeout=30) as client:
+            head = f"POST /v1/segment HTTP/1.1\r\nHost: {trapped.host}\r\nContent-Type: application/json\r\n"
+            client.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    for _ in range(100):
+        found = trapped.get("/metrics").body.decode()
+        if f"{abandoned} 20.0" in found:
+            break
+        time.sleep(0.1)
+    assert f"{abandoned} 20.0" in found, found
+    assert 'status="500"' not in found and trapped.log.stat().st_size == before

@@ -334,6 +334,8 @@ def test_everything_has_a_name_and_fits_a_small_screen(new_tab, server):
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     for box in (tab.locator(part).bounding_box() for part in ("#map", "#expression", "#tools", "#layers")):
         assert box["x"] >= 0 and box["x"] + box["width"] <= 360
+    undo = tab.locator("#undo").bounding_box()
+    assert undo["y"] + undo["height"] <= 700, "at hand without scrolling"
     unnamed = tab.locator("button:visible, input:visible").evaluate_all(
         """(found) => found.filter((one) => !one.ariaLabel && !one.labels?.length && !one.textContent.trim())
                             .map((one) => one.outerHTML)"""

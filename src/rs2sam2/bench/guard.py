@@ -17,6 +17,7 @@ import torch
 from rs2sam2.bench.raster import EXPRESSION, render
 from rs2sam2.bench.raster_process import run
 from rs2sam2.bench.reference import Network, Pictures
+from rs2sam2.bench.threads import one_thread
 from rs2sam2.data.synthetic.scene import render_scene
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.segmenter import Segmenter
@@ -55,15 +56,11 @@ def measure(folder: Path, segmenter: Segmenter) -> dict[str, Any]:
         for _ in range(_PICTURES):
             pictures.run()
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         ratios = {
             "forward": _paired(lambda: list(segmenter.look([views], [EXPRESSION])), network.run, _PAIRS["forward"]),
             "pipeline": _paired(lambda: run(segmenter, raster), mixture, _PAIRS["pipeline"]),
         }
-    finally:
-        torch.set_num_threads(before)
     return {
         "format": FORMAT,
         "capability": torch.backends.cpu.get_cpu_capability(),

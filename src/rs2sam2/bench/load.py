@@ -3,14 +3,9 @@
 Memory is RssAnon of Linux (proc(5)): what a process has for itself, without the pages of files that it maps.
 """
 
-import json
 import os
-import select
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rs2sam2.bench.load_seeded import TOKENS, published_shapes, write_published
+from rs2sam2.bench.watched import Watched, watched
 from rs2sam2.checkpoints.native import WEIGHTS
 from rs2sam2.config import ModelConfig
-from rs2sam2.errors import OutputError, Rs2Sam2Error
+from rs2sam2.errors import OutputError
 
 FORMAT = "rs2sam2.bench-load/1"
 PRECISIONS = ("float32", "bfloat16")
 SECONDS_ALLOWED = 6.0
 _PROGRAM = ("-m", "rs2sam2.bench.load_process")
 _THRESHOLD = 0.5
-_SAMPLE_S = 0.002
 _PIECE = 16 * 2**20
 # Stand-in weights in float32, and converted to float32 and bfloat16.
 _BYTES_FOR_EACH_VALUE = 4 + 4 + 2
@@ -131,56 +126,5 @@ def _read_through(path: Path) -> None:
             pass
 
 
-class _Watched:
-    """A `load_process` that waits after its imports."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-        self._line()
-        self._before = self._anonymous()
-
-    def step(self) -> dict[str, Any]:
-        """Let it do the next step: what it says of it, and how much more memory of its own it had at the peak.
-
-        Raises:
-            Rs2Sam2Error: if it fails or dies.
-        """
-        assert self._process.stdin and self._process.stdout
-        with suppress(BrokenPipeError):  # it died while it waited; what follows says so
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-        peak = self._anonymous()
-        while not select.select([self._process.stdout], [], [], _SAMPLE_S)[0]:
-            peak = max(peak, self._anonymous())
-        said = self._line()
-        return {**said, "peak_anonymous_bytes": max(peak, self._anonymous()) - self._before}
-
-    def _line(self) -> dict[str, Any]:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            code = self._process.wait()
-            killed = "; -9 means too little memory" if code == -9 else ""
-            raise Rs2Sam2Error(f"the process that is measured died with exit code {code}{killed}")
-        said: dict[str, Any] = json.loads(line)
-        if "error" in said:
-            raise Rs2Sam2Error(said["error"])
-        return said
-
-    def _anonymous(self) -> int:
-        """RssAnon in bytes; 0 of a process that is gone."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")), 0)
-
-
-@contextmanager
-def _watched(*arguments: object) -> Iterator[_Watched]:
-    command = [sys.executable, *_PROGRAM, *map(str, arguments)]
-    pipe = subprocess.PIPE
-    # A session of its own: Ctrl-C is for this process, which ends the other without its traceback.
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
-        try:
-            yield _Watched(process)
-        except BaseException:
-            process.kill()
-            raise
+def _watched(*arguments: object) -> AbstractContextManager[Watched]:
+    return watched(_PROGRAM, *arguments)

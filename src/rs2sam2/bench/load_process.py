@@ -1,18 +1,14 @@
-"""What `rs2sam2 bench load` watches from outside: one process that converts, or that loads and answers.
+"""What `rs2sam2 bench load` watches from outside: one process that converts, or that loads and answers."""
 
-It prints a line of JSON after its imports and after each step, and waits for a line before it goes on.
-"""
-
-import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from rs2sam2.bench.load_seeded import seeded_inputs
+from rs2sam2.bench.watched import say
 from rs2sam2.checkpoints.convert import convert, load_any
 from rs2sam2.errors import Rs2Sam2Error
 
@@ -20,20 +16,20 @@ from rs2sam2.errors import Rs2Sam2Error
 def main() -> None:
     """Run `convert SOURCE FOLDER DTYPE` or `load FOLDER DTYPE SEED ANSWER`."""
     task, *arguments = sys.argv[1:]
-    _say({})
+    say({})
     try:
         if task == "convert":
             _convert(*arguments)
         else:
             _load(*arguments)
     except Rs2Sam2Error as error:
-        _say({"error": str(error)})
+        say({"error": str(error)})
 
 
 def _convert(source: str, folder: str, dtype: str) -> None:
     start = time.perf_counter()
     convert(Path(source), Path(folder), dtype=getattr(torch, dtype))
-    _say({"seconds": time.perf_counter() - start})
+    say({"seconds": time.perf_counter() - start})
 
 
 def _load(folder: str, dtype: str, seed: str, answer: str) -> None:
@@ -43,7 +39,7 @@ def _load(folder: str, dtype: str, seed: str, answer: str) -> None:
     seconds = time.perf_counter() - start
     tensors = model.state_dict().values()
     config = model.config
-    _say(
+    say(
         {
             "seconds": seconds,
             "parameters": sum(tensor.numel() for tensor in tensors),
@@ -57,12 +53,7 @@ def _load(folder: str, dtype: str, seed: str, answer: str) -> None:
         output = model(image.to(precision), union_image.to(precision), ids, torch.ones_like(ids, dtype=torch.bool))
     seconds = time.perf_counter() - start
     np.save(answer, output.mask_logits.float().numpy())
-    _say({"seconds": seconds})
-
-
-def _say(values: dict[str, Any]) -> None:
-    print(json.dumps(values), flush=True)
-    sys.stdin.readline()
+    say({"seconds": seconds})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""One forward pass by torch, ONNX Runtime and OpenVINO, in turns in one process, and how far their answers agree."""
+"""One forward pass by torch, ONNX Runtime and OpenVINO, in turns in one process, and how far their answers agree.
+
+On one thread, and compared in CPU seconds.
+"""
 
 import os
 import statistics
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from rs2sam2.bench.load import agreement
 from rs2sam2.bench.load_seeded import published_shapes, write_published
+from rs2sam2.bench.threads import one_thread
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.config import ModelConfig
 from rs2sam2.data.synthetic.scene import render_scene
@@ -62,20 +66,20 @@ def measure(folder: Path, models: Sequence[tuple[str, int]], repeats: int, seed:
     Returns:
         "format", "expression", "repeats", "cores"; for each of "models" its "name", "image_side", "batch" and its
         "export" ("seconds", "bytes", and what `rs2sam2.export.agreement.compare` found), and for each of its "ways" the
-        "runtime", "precision", "opening" (seconds), "seconds" (median of the rounds), "least",
-        "relative" (to the first of the same round, the median) and the agreement with the first (see
+        "runtime", "precision", "opening" (seconds), "seconds" and "cpu_seconds" (medians of the rounds), "relative"
+        (CPU seconds to those of the first in the same round, the median) and the agreement with the first (see
         `rs2sam2.bench.load.agreement`).
     """
     picture = RasterImage(np.asarray(render_scene(np.random.default_rng(seed), 1024).image))
     exports: dict[str, dict[str, Any]] = {}
     measured = []
     for name, batch in models:
-        source = _source(folder, name)
+        source, exported = _source(folder, name), folder / f"{name}-onnx"
         if name not in exports:
-            exports[name] = _export(source, folder / f"{name}-onnx")
-        measured.append(
-            {**_measured(name, batch, source, folder / f"{name}-onnx", repeats, picture), "export": exports[name]}
-        )
+            exports[name] = _export(source, exported)
+        with one_thread():
+            ways = _measured(name, batch, source, exported, repeats, picture)
+        measured.append({**ways, "export": exports[name]})
     return {
         "format": FORMAT,
         "expression": EXPRESSION,
@@ -116,11 +120,13 @@ def _measured(
     texts = [EXPRESSION] * batch
     logits = [_look(*one, texts) for one in zip(segmenters, views, strict=True)]
     rounds: list[list[float]] = [[] for _ in WAYS]
+    busy: list[list[float]] = [[] for _ in WAYS]
     for _ in range(repeats):
-        for seconds, segmenter, some in zip(rounds, segmenters, views, strict=True):
-            start = time.perf_counter()
+        for seconds, cpu, segmenter, some in zip(rounds, busy, segmenters, views, strict=True):
+            start, before = time.perf_counter(), time.process_time()
             _look(segmenter, some, texts)
             seconds.append(time.perf_counter() - start)
+            cpu.append(time.process_time() - before)
     return {
         "name": name,
         "image_side": segmenters[0].config.image_size,
@@ -131,11 +137,13 @@ def _measured(
                 "precision": precision,
                 "opening": opened,
                 "seconds": statistics.median(seconds),
-                "least": min(seconds),
-                "relative": statistics.median(mine / first for mine, first in zip(seconds, rounds[0], strict=True)),
+                "cpu_seconds": statistics.median(cpu),
+                "relative": statistics.median(mine / first for mine, first in zip(cpu, busy[0], strict=True)),
                 **agreement(found, logits[0]),
             }
-            for (runtime, precision), opened, seconds, found in zip(WAYS, opening, rounds, logits, strict=True)
+            for (runtime, precision), opened, seconds, cpu, found in zip(
+                WAYS, opening, rounds, busy, logits, strict=True
+            )
         ],
     }
 

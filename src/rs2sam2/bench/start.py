@@ -55,10 +55,10 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
         seed: of the scene.
 
     Returns:
-        "format", "weights", "side", "expression", "repeats", "cores"; the "whole" run and a process that does nothing
-        but its "imports", each with "seconds" (by the clock: the median), the "least" of them, "cpu_seconds" and the
-        "allowed" seconds; and for the eight "packages" that take longest to import their "name", "seconds" and
-        "modules", with what they import from others left out.
+        "format", "weights", "side", "expression", "repeats", "cores"; the "whole" run, a process that does nothing but
+        its "imports", and one that imports "torch" alone, each with "seconds" (by the clock: the median), the "least"
+        of them, "cpu_seconds" and, but for the last, the "allowed" seconds; and for the eight "packages" that take
+        longest to import their "name", "seconds" and "modules", with what they import from others left out.
 
     Raises:
         Rs2Sam2Error: if a run fails.
@@ -67,12 +67,13 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
     Image.fromarray(np.asarray(render_scene(np.random.default_rng(seed), SIDE).image)).save(scene, quality=92)
     words = ["segment", str(scene), EXPRESSION, "--weights", weights, "-o", str(folder / "mask.png"), "--overwrite"]
     _run(["-m", "rs2sam2", *words])
-    whole, alone, imports = [], [], []
+    whole, alone, torch, imports = [], [], [], []
     for _ in range(repeats):
         whole.append(_run(["-m", "rs2sam2", *words])[0])
         lines = _run(["-X", "importtime", "-m", "rs2sam2", *words])[1]
         imports.append(read_imports(lines))
         alone.append(_run(["-c", _IMPORTS_ALONE, *outermost(lines)])[0])
+        torch.append(_run(["-c", "import torch"])[0])
     sums = [taken.total() for taken, _ in imports]
     taken, modules = imports[sums.index(statistics.median_low(sums))]
     return {
@@ -83,8 +84,9 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
         "repeats": repeats,
         "cores": len(os.sched_getaffinity(0)),
         "load_average_at_end": os.getloadavg()[0],
-        "whole": _medians(whole, SECONDS_ALLOWED),
-        "imports": _medians(alone, IMPORTS_ALLOWED),
+        "whole": {**_medians(whole), "allowed": SECONDS_ALLOWED},
+        "imports": {**_medians(alone), "allowed": IMPORTS_ALLOWED},
+        "torch": _medians(torch),
         "packages": [
             {"name": name, "seconds": microseconds / 1e6, "modules": modules[name]}
             for name, microseconds in taken.most_common(_SHOWN)
@@ -92,12 +94,11 @@ def measure(folder: Path, weights: str, repeats: int, seed: int) -> dict[str, An
     }
 
 
-def _medians(spent: Sequence[Spent], allowed: float) -> dict[str, float]:
+def _medians(spent: Sequence[Spent]) -> dict[str, float]:
     return {
         "seconds": statistics.median(one.seconds for one in spent),
         "least": min(one.seconds for one in spent),
         "cpu_seconds": statistics.median(one.cpu_seconds for one in spent),
-        "allowed": allowed,
     }
 
 

@@ -48,7 +48,9 @@ def measure(segmenter: Segmenter, scenes: int, seed: int, root: Path | None = No
         DataError, ImageError: the data set is missing or damaged.
     """
     drawn = [render_scene(np.random.default_rng([_SPAWN, seed, number]), _side(segmenter)) for number in range(scenes)]
-    sets = {"rendered": tuple([one for scene in half for one in _ask(segmenter, scene)] for half in _halves(drawn))}
+    sets = {
+        "rendered": tuple([one for scene in half for one in ask_rendered(segmenter, scene)] for half in _halves(drawn))
+    }
     if root is not None:
         sets["real"] = ask_real(segmenter, root, "train"), ask_real(segmenter, root, "val")
     chosen = min(highest(first) for first, _ in sets.values())
@@ -95,7 +97,8 @@ def _halves(scenes: Sequence[Scene]) -> tuple[Sequence[Scene], Sequence[Scene]]:
     return scenes[::2], scenes[1::2]
 
 
-def _ask(segmenter: Segmenter, scene: Scene) -> list[Asked]:
+def ask_rendered(segmenter: Segmenter, scene: Scene) -> list[Asked]:
+    """Every category to one scene."""
     image, areas = RasterImage(scene.image), scene.areas()
     questions = [(image, text) for text in _texts()]
     answers = []

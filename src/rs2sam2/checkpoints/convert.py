@@ -70,8 +70,13 @@ def convert(
     return provenance
 
 
-def load_any(source: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Bundle:
+def load_any(source: Path, device: torch.device | str = "cpu", dtype: native.Dtype = torch.float32) -> Bundle:
     """Read a whole model, of ours or published.
+
+    Args:
+        source: a folder, or the file with the weights.
+        device: where the weights go.
+        dtype: of the weights, or what chooses it for a model.
 
     Raises:
         WeightsError: if it cannot be read or is no whole model.

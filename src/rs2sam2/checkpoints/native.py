@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import copyfile
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ from rs2sam2.model.rs2sam2 import RS2SAM2
 from rs2sam2.tokenizer import Tokenizer
 
 FORMAT = 1
+Dtype: TypeAlias = torch.dtype | Callable[[ModelConfig], torch.dtype]
+"""Of weights: one, or what chooses it for a model."""
 WEIGHTS, CONFIG, TOKENIZER, PROVENANCE = "model.safetensors", "config.json", "tokenizer.spm", "provenance.json"
 CARD = "README.md"
 CHECKSUMS = ("sha256", "crc32")
@@ -61,7 +63,7 @@ class Bundle:
     license: str
 
 
-def load(folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Bundle:
+def load(folder: Path, device: torch.device | str = "cpu", dtype: Dtype = torch.float32) -> Bundle:
     """Read a weight folder.
 
     Weights that are asked for on the CPU and in the file's own precision are mapped from the file: they share its
@@ -253,8 +255,10 @@ def shapes_of(model: RS2SAM2) -> dict[str, Shape]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def fill(model: RS2SAM2, read: Callable[[str], Tensor], device: torch.device | str, dtype: torch.dtype) -> None:
+def fill(model: RS2SAM2, read: Callable[[str], Tensor], device: torch.device | str, dtype: Dtype) -> None:
     """Give a model `on_meta` its values, a few tensors at a time, and make it ready to answer."""
+    if not isinstance(dtype, torch.dtype):
+        dtype = dtype(model.config)
     names = list(model.state_dict())
     with ThreadPoolExecutor(THREADS) as threads:
         values = threads.map(lambda name: read(name).to(device, dtype), names)

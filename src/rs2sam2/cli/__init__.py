@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rs2sam2.cli import bench, data
+from rs2sam2.cli import bench, bench_model, data
 from rs2sam2.cli.batch import batch
 from rs2sam2.cli.bench_speed import guard, runtimes, start
 from rs2sam2.cli.convert import convert
@@ -41,6 +41,7 @@ app.command()(convert)
 app.command()(export)
 app.command()(init)
 app.add_typer(data.app, name="data")
+bench.app.command()(bench_model.model)
 app.add_typer(bench.app, name="bench")
 for _measures in (guard, runtimes, start):
     bench.app.command()(_measures)

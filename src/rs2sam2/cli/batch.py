@@ -34,7 +34,7 @@ def batch(
         str, typer.Option(metavar="WEIGHTS", help="nano, weights on disk, or owner/name[:subfolder] on the Hub.")
     ] = "nano",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, mps; without it the fastest that is there.")] = None,
-    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 on GPUs that have it.")] = Precision.auto,
+    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 where it is fast.")] = Precision.auto,
     threshold: Annotated[
         float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
     ] = None,

@@ -221,11 +221,21 @@ def tiles(
         ),
     ] = None,
     seed: Seed = 0,
+    render: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
+    ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Which tiles of a large raster the union encoder alone may drop: loss in recall and gain in time."""
     check_output(output, overwrite=overwrite)
+    if render is not None:
+        from rs2sam2.bench.tiles import FORMAT
+        from rs2sam2.bench.tiles_page import page
+        from rs2sam2.evaluation.report_file import read_report
+
+        deliver(page(read_report(render, FORMAT, "bench tiles"), render.name), output)
+        return
     from rs2sam2.bench import tiles as bench
     from rs2sam2.inference.segmenter import Segmenter
 

@@ -26,11 +26,12 @@ def guard(
     import tempfile
 
     from rs2sam2.bench.guard import FORMAT, measure, slower
+    from rs2sam2.cli.segment import clean_on_sigterm
     from rs2sam2.evaluation.report_file import read_report
     from rs2sam2.inference.segmenter import Segmenter
 
     recorded = None if against is None else read_report(against, FORMAT, "bench guard")
-    with tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
+    with clean_on_sigterm(), tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
         measured = measure(Path(folder), Segmenter.from_pretrained("nano", "cpu", "float32"))
     finish(context, measured, 0, output)
     if recorded is not None and (factors := slower(measured, recorded)):
@@ -60,8 +61,9 @@ def start(
     import tempfile
 
     from rs2sam2.bench.start import measure
+    from rs2sam2.cli.segment import clean_on_sigterm
 
-    with tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
+    with clean_on_sigterm(), tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:
         measured = measure(Path(folder), weights, repeats, seed)
     finish(context, measured, seed, output)
 

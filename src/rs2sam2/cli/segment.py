@@ -78,7 +78,7 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest that is there.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 on GPUs that have it.")] = Precision.auto,
+    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 where it is fast.")] = Precision.auto,
     runtime: Annotated[
         Runtime | None,
         typer.Option(help="What runs the model; onnx and openvino run exported weights. Without it the weights' own."),
@@ -251,6 +251,7 @@ def run(
         Rs2Sam2Error: with one line for the user.
     """
     from rs2sam2.config import Decision
+    from rs2sam2.inference import heap
     from rs2sam2.inference.images import open_image
     from rs2sam2.inference.language import LanguageWarning, check_expressions
     from rs2sam2.inference.outputs.targets import check_targets
@@ -266,6 +267,7 @@ def run(
 
     from rs2sam2.inference.outputs.writing import write_outputs
 
+    heap.keep_freed()
     segmenter = model.load()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LanguageWarning)  # printed from the answers

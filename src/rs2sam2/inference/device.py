@@ -4,9 +4,12 @@ from typing import Literal, get_args
 
 import torch
 
+from rs2sam2.config import ModelConfig
 from rs2sam2.errors import ConfigError
 
 Precision = Literal["auto", "float32", "bfloat16"]
+_SAM2_CHANNELS = 96
+"""Of the first stage of SAM 2's smallest trunk."""
 
 
 def choose_device(wanted: str | None) -> torch.device:
@@ -30,14 +33,32 @@ def choose_device(wanted: str | None) -> torch.device:
     raise ConfigError(f"device {wanted!r} cannot be used here ({reason}): use 'cpu' or leave it out")
 
 
-def choose_dtype(device: torch.device, precision: Precision) -> torch.dtype:
-    """The type of the weights; "auto" is bfloat16 on GPUs that have it.
+def check_precision(precision: str) -> None:
+    """Refuse what is no precision, before anything is loaded.
 
     Raises:
         ConfigError: if there is no such precision.
     """
     if precision not in get_args(Precision):
         raise ConfigError(f"precision {precision!r}: use {', '.join(get_args(Precision))}")
-    if precision == "auto":
-        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
-    return torch.float32 if precision == "float32" else torch.bfloat16
+
+
+def choose_dtype(device: torch.device, precision: Precision, config: ModelConfig) -> torch.dtype:
+    """The type of the weights.
+
+    "auto" is bfloat16 where the device multiplies in it: on GPUs, and for models of SAM 2's sizes on CPUs with
+    AVX512-BF16 or AMX. `nano` stays in float32 on CPUs: it gains little there, and one mask in a hundred changes for
+    another thing that is as likely (`rs2sam2 bench model` measures both).
+    """
+    if precision != "auto":
+        return torch.float32 if precision == "float32" else torch.bfloat16
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported()
+    else:
+        fast = device.type == "cpu" and config.hiera.embed_dim >= _SAM2_CHANNELS and cpu_multiplies_bfloat16()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def cpu_multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for products in bfloat16."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -17,14 +17,12 @@ from rs2sam2.inference import presence
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.language import check_expressions
 from rs2sam2.inference.pretrained import Pretrained
+from rs2sam2.inference.room import largest_batch
 from rs2sam2.model.rs2sam2 import Prompts, RS2SAM2Output
 from rs2sam2.preprocess import model_inputs, quick_inputs
 
 Views: TypeAlias = tuple[Tensor, Tensor]
 """A picture for the trunk, (3, S, S), and for the union encoder, (3, U, U)."""
-
-LARGEST_BATCH = 8
-"""Expressions that go through the model together."""
 
 
 class Looking(Pretrained):
@@ -37,6 +35,10 @@ class Looking(Pretrained):
     def tile_views(self, image: RasterImage) -> Views:
         """As `views`, quicker, see `rs2sam2.preprocess.quick_inputs`: for tiles, of which there are many."""
         return self._where_the_model_is(*quick_inputs(image.pixels, self._model.config))
+
+    def room(self) -> int:
+        """How many questions may go through the model together now, see `rs2sam2.inference.room`."""
+        return largest_batch(self._model.config, self._dtype, self._device)
 
     def look(self, views: Sequence[Views], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
         """What the model itself says to one expression for each of as many prepared images, in one pass.
@@ -98,7 +100,12 @@ class Looking(Pretrained):
         return (output.one(index) for index in range(len(ids)))
 
     def _where_the_model_is(self, pixels: Tensor, union_pixels: Tensor) -> Views:
-        return pixels.to(self._device, self._dtype), union_pixels.to(self._device, self._dtype)
+        return self._moved(pixels), self._moved(union_pixels)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        if self._device.type == "cuda":  # from pinned memory the GPU fetches it while this thread goes on
+            return tensor.pin_memory().to(self._device, self._dtype, non_blocking=True)
+        return tensor.to(self._device, self._dtype)
 
     def _mask_prompts(self, masks: Sequence[NDArray[np.float32]]) -> Prompts:
         logits = torch.from_numpy(np.stack(masks))[:, None].to(self._device, self._dtype)

@@ -14,7 +14,7 @@ from rs2sam2.checkpoints.native import save_decision
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.export.running import AnyBundle, AnyModel, Runtime, open_exported
-from rs2sam2.inference.device import Precision, choose_device, choose_dtype
+from rs2sam2.inference.device import Precision, check_precision, choose_device, choose_dtype
 from rs2sam2.inference.segmentation import Weights
 from rs2sam2.model.rs2sam2 import RS2SAM2
 
@@ -60,7 +60,7 @@ class Pretrained:
                 `rs2sam2 export` made of them; or `owner/name` of a model on the Hub, also as
                 `owner/name@revision:subfolder`, which is downloaded the first time.
             device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
-            precision: "auto" is bfloat16 on GPUs that have it, float32 elsewhere.
+            precision: "auto" is bfloat16 where it is fast and exact enough (`choose_dtype`), float32 elsewhere.
             runtime: "torch" for weights, "onnx" or "openvino" for exported ones; None is what they were made for.
             subfolder: of the folder or of the model on the Hub.
             revision: branch, tag or commit of a model on the Hub.
@@ -72,6 +72,7 @@ class Pretrained:
             ConfigError: if device, precision or runtime cannot be used here.
             MissingExtraError: if the runtime is not installed.
         """
+        check_precision(precision)
         source = locate(name_or_path, subfolder, revision, refresh=refresh)
         if is_exported(source):
             if device not in (None, "cpu"):
@@ -83,8 +84,7 @@ class Pretrained:
                 f"`rs2sam2 export {name_or_path} DST --format {runtime}`, and name DST"
             )
         place = choose_device(device)
-        dtype = choose_dtype(place, precision)
-        return cls(load_any(source, place, dtype), source)
+        return cls(load_any(source, place, lambda config: choose_dtype(place, precision, config)), source)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the weights as a folder of ours: safetensors, configuration, tokenizer, provenance and model card.

@@ -18,8 +18,9 @@ from rs2sam2.errors import ConfigError, PromptError
 from rs2sam2.inference import presence
 from rs2sam2.inference.images import ImageSource, RasterImage, open_image
 from rs2sam2.inference.language import LanguageWarning, check_expressions, language_warnings
-from rs2sam2.inference.looking import LARGEST_BATCH, Looking, Views
+from rs2sam2.inference.looking import Looking, Views
 from rs2sam2.inference.one_thing import cut
+from rs2sam2.inference.room import LARGEST_BATCH
 from rs2sam2.inference.seen import Seen, replay
 from rs2sam2.inference.segmentation import Segmentation
 from rs2sam2.inference.user_prompts import UserPrompts
@@ -175,7 +176,7 @@ class Segmenter(Looking):
     def answers(
         self, questions: Sequence[tuple[RasterImage, str]], threshold: float | None = None
     ) -> Iterator[Segmentation]:
-        """Answer questions about any number of images, `LARGEST_BATCH` in one pass through the model.
+        """Answer questions about any number of images, as many in one pass as there is `room` for.
 
         Args:
             questions: an opened image and an expression each. An image that several in a row ask about is prepared
@@ -215,8 +216,9 @@ class Segmenter(Looking):
         check_expressions(expressions)
         ids, words = self._bundle.tokenizer.batch(expressions)
         prepared: dict[RasterImage, Views] = {}
-        for start in range(0, len(questions), LARGEST_BATCH):
-            batch = slice(start, start + LARGEST_BATCH)
+        together = self.room()
+        for start in range(0, len(questions), together):
+            batch = slice(start, start + together)
             images = [image for image, _ in questions[batch]]
             prepared = {
                 image: prepared[image] if image in prepared else self.views(image) for image in dict.fromkeys(images)

@@ -47,9 +47,9 @@ class FusionLayer(nn.Module):
         self.image_out = _zeroed(nn.Linear(hidden, dim))
         if self.reads_text:
             self.text_in = nn.Linear(config.width, hidden)
-            self.image_reads_text = CrossAttention(hidden, config.fusion_heads)
+            self.image_reads_text = CrossAttention(hidden, config.fusion_heads, few="context")
         if self.writes_text:
-            self.text_reads_image = CrossAttention(hidden, config.fusion_heads)
+            self.text_reads_image = CrossAttention(hidden, config.fusion_heads, few="queries")
             self.text_out = nn.Linear(hidden, config.width)
 
     def forward(self, image: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,7 +79,7 @@ class FusionAfterEncoding(nn.Module):
 
     def __init__(self, width: int, num_heads: int = 8) -> None:
         super().__init__()
-        self.image_reads_text = CrossAttention(width, num_heads)
+        self.image_reads_text = CrossAttention(width, num_heads, few="context")
 
     def forward(self, image: Tensor, positions: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
         """Weigh every place of the map by what it reads in the text.

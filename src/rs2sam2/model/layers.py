@@ -9,18 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None = None) -> Tensor:
-    """softmax(Q K^T / sqrt(d)) V of (B, heads, N, d) and (B, heads, M, d), without holding the (N, M) scores.
-
-    On a CPU the gradient of bfloat16 attention takes three times as long as that of float32: training attends in the
-    latter, also under autocast.
-    """
-    if q.requires_grad and q.device.type == "cpu" and q.dtype == torch.bfloat16:
-        with torch.autocast("cpu", enabled=False):
-            return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=allowed).to(q.dtype)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-
-
 def sine_positions(rows: int, columns: int, dim: int) -> Tensor:
     """(rows, columns, dim): sines and cosines of both coordinates, from half a wave over the image to one in two cells.
 

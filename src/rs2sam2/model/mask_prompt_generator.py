@@ -16,7 +16,7 @@ class MaskPromptGenerator(nn.Module):
 
     def __init__(self, dim: int, *, attention: bool, num_heads: int = 8) -> None:
         super().__init__()
-        self.cls_reads_visual = CrossAttention(dim, num_heads) if attention else None
+        self.cls_reads_visual = CrossAttention(dim, num_heads, few="queries") if attention else None
         self.token = nn.Linear(dim, dim)
         self.mask = nn.Linear(dim, 1)
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rs2sam2.model.layers import MLP, LayerNorm2d, LearnedToken, attend
+from rs2sam2.model.attention import attend
+from rs2sam2.model.layers import MLP, LayerNorm2d, LearnedToken
 
 NUM_MASK_TOKENS = 4
 

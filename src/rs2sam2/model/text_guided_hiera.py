@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rs2sam2.config import HieraConfig, ModelConfig
+from rs2sam2.model.attention import attend
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
-from rs2sam2.model.layers import MLP, attend, sine_positions
+from rs2sam2.model.layers import MLP, sine_positions
 
 _NORM_EPS = 1e-6
 

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rs2sam2.config import PAD_ID, UnionEncoderConfig
-from rs2sam2.model.layers import attend, sine_positions
+from rs2sam2.model.attention import attend
+from rs2sam2.model.layers import sine_positions
 
 # The position tables keep two rows that are never read, as fairseq's embeddings do; BEiT-3's weights have them.
 _RESERVED_ROWS = 2

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from rs2sam2.errors import OutputError, Rs2Sam2Error, printable
 
@@ -73,6 +74,12 @@ def install(app: FastAPI) -> None:
     async def _ours(_: Request, error: Rs2Sam2Error) -> JSONResponse:
         refusal = refusal_of(error)
         return refused(refusal.status_code, refusal.detail)
+
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return refused(
+            499, "the client has left"
+        )  # in the middle of its request: nobody reads this, and no log needs it
 
     @app.exception_handler(Exception)
     async def _unforeseen(_: Request, error: Exception) -> JSONResponse:

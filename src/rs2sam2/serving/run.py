@@ -10,8 +10,8 @@ import uvicorn
 from rasterio.errors import NotGeoreferencedWarning
 
 from rs2sam2.errors import ConfigError
+from rs2sam2.inference import heap
 from rs2sam2.inference.segmenter import Segmenter
-from rs2sam2.serving import heap
 from rs2sam2.serving.app import create_app
 from rs2sam2.serving.connection import Connection
 from rs2sam2.serving.service import Service

@@ -98,6 +98,9 @@ def test_a_dry_run_writes_nothing(asked: list[str], scene: Path, capsys: pytest.
         (["--bands", "1,2"], "give 1 or 3 numbers"),
         (["--overlap", "1"], "from 0 to below 1"),
         (["--gsd", "0"], "give metres above 0"),
+        (["--gsd", "1e-6"], "has pixels of"),
+        (["--tile", "60000"], "give 64 to 8192 pixels"),
+        (["--aoi=-inf,-inf,inf,inf"], "give finite numbers"),
         (["--probability", "p.png"], "use .tif or .tiff"),
     ],
 )

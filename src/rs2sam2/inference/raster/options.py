@@ -1,6 +1,7 @@
 """What a user can say about a run over a large raster."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Literal, get_args
 
 from rs2sam2.config import Decision
@@ -12,7 +13,8 @@ ProbabilityType = Literal["uint8", "float16"]
 
 TILE = 1024
 """Side of a tile in working pixels: about what one picture of the training data shows."""
-SMALLEST_TILE = 64
+SMALLEST_TILE, LARGEST_TILE = 64, 8192
+"""The largest is held in memory as a picture before it is brought to the model's size."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ class RasterOptions:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        if self.tile < SMALLEST_TILE:
-            raise ConfigError(f"tile {self.tile}: give at least {SMALLEST_TILE} pixels")
+        if not SMALLEST_TILE <= self.tile <= LARGEST_TILE:
+            raise ConfigError(f"tile {self.tile}: give {SMALLEST_TILE} to {LARGEST_TILE} pixels, or a coarser gsd")
         if not 0 <= self.overlap < 1:
             raise ConfigError(f"overlap {self.overlap}: give a part of the tile, from 0 to below 1")
         if self.gsd is not None and not 0 < self.gsd < float("inf"):
             raise ConfigError(f"gsd {self.gsd}: give metres above 0")
+        if self.aoi is not None and not all(map(isfinite, self.aoi)):
+            raise ConfigError(f"aoi {self.aoi}: give finite numbers")
         if self.aoi is not None and not (self.aoi[0] < self.aoi[2] and self.aoi[1] < self.aoi[3]):
             raise ConfigError(f"aoi {self.aoi}: give west, south, east, north, the first two below the last two")
         if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):

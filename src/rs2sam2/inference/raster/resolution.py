@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rs2sam2.inference.raster.source import RasterSource
 
 _NEARLY_SQUARE = 1.1
+_FINEST = 64  # working pixels in a raster pixel: beyond, tiles show next to nothing, and there are millions
 
 
 def ground_resolution(source: "RasterSource") -> tuple[float, float] | None:
@@ -38,7 +39,7 @@ def working_scale(source: "RasterSource", gsd: float | None) -> tuple[float, flo
             the ground, as those in degrees are, then become square ones of the finer side.
 
     Raises:
-        ConfigError: if `gsd` is asked of a raster without a place on Earth.
+        ConfigError: if `gsd` is asked of a raster without a place on Earth, or is far finer than the raster.
     """
     metres = ground_resolution(source)
     if metres is None:
@@ -49,6 +50,10 @@ def working_scale(source: "RasterSource", gsd: float | None) -> tuple[float, flo
         if max(metres) < _NEARLY_SQUARE * min(metres):
             return 1.0, 1.0
         gsd = min(metres)
+    if gsd * _FINEST < min(metres):
+        raise ConfigError(
+            f"gsd {gsd}: {source.name} has pixels of {min(metres):.3g} m: give at least {min(metres) / _FINEST:.3g}"
+        )
     return gsd / metres[0], gsd / metres[1]
 
 

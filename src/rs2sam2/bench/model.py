@@ -1,0 +1,107 @@
+"""Speed and memory of a forward pass, beside what this machine can do and beside another implementation.
+
+Each model is a process of its own. They work in turns, each on one thread, and CPU seconds count: whatever else the
+machine does meets them all alike, and little.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from statistics import median
+from typing import Any
+
+from rs2sam2.bench.model_products import PRECISIONS
+from rs2sam2.bench.watched import Watched, watched
+
+FORMAT = "rs2sam2.bench-model/1"
+FLOATS = ("float32", "bfloat16")
+_PROGRAM = ("-m", "rs2sam2.bench.model_process")
+
+
+def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
+    """One preset with stand-in weights.
+
+    Args:
+        preset: of `ModelConfig`.
+        rounds: how often each works; medians are over these, after one round that does not count.
+        seed: of the inputs.
+
+    Returns:
+        "preset"; "operations" of a forward pass and "linear_operations" of its linear layers among them; "products", of
+        which each precision has operations "per_second" of these layers' products; for "float32" and "bfloat16" under
+        "ours" and for "transformers": "seconds", "all_seconds", "peak_resident_bytes", "parameters", and for ours
+        "parts" (seconds by part), "ceiling_seconds", which a forward would take if all of it went at the speed of
+        "products", and their ratio, "share_of_ceiling". Instead of figures "transformers" may have "missing", why.
+
+    Raises:
+        Rs2Sam2Error: a process dies.
+    """
+    with ExitStack() as stack:
+
+        def start(*arguments: object) -> Watched:
+            return stack.enter_context(watched(_PROGRAM, *arguments))
+
+        products = start("products", preset)
+        ours = {precision: start("ours", preset, precision, seed) for precision in FLOATS}
+        theirs = start("transformers", preset, seed)
+        turns = {"products": products, **ours, "transformers": theirs}
+        if "missing" in theirs.start:
+            del turns["transformers"]
+        said = [{name: process.unsampled() for name, process in turns.items()} for _ in range(1 + rounds)][1:]
+    rates = {
+        precision: {"per_second": median(round_["products"][precision]["per_second"] for round_ in said)}
+        for precision in PRECISIONS
+    }
+    operations = products.start["operations"]
+    return {
+        "preset": preset,
+        **products.start,
+        "products": rates,
+        "ours": {
+            precision: _of_ours(
+                {**process.start, **_figures([round_[precision] for round_ in said])},
+                operations / rates[precision]["per_second"],
+            )
+            for precision, process in ours.items()
+        },
+        "transformers": theirs.start
+        if "missing" in theirs.start
+        else {**theirs.start, **_figures([round_["transformers"] for round_ in said])},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures hang on."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "load_average_at_end": os.getloadavg()[0],
+    }
+
+
+def ratios(measured: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that speed is judged by: what `measure` returned, divided by each other."""
+    ours, theirs = measured["ours"], measured["transformers"]
+    found = {
+        "bfloat16_to_float32_seconds": ours["bfloat16"]["seconds"] / ours["float32"]["seconds"],
+        "bfloat16_to_float32_memory": ours["bfloat16"]["peak_resident_bytes"] / ours["float32"]["peak_resident_bytes"],
+    }
+    if "seconds" in theirs:
+        found |= {f"{name}_to_transformers_seconds": one["seconds"] / theirs["seconds"] for name, one in ours.items()}
+    return found
+
+
+def _figures(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    seconds = [one["seconds"] for one in said]
+    found = {
+        "seconds": median(seconds),
+        "all_seconds": seconds,
+        "peak_resident_bytes": max(one["peak_resident_bytes"] for one in said),
+    }
+    if "parts" in said[0]:
+        found["parts"] = {part: median(one["parts"][part] for one in said) for part in said[0]["parts"]}
+    return found
+
+
+def _of_ours(figures: dict[str, Any], ceiling: float) -> dict[str, Any]:
+    return {**figures, "ceiling_seconds": ceiling, "share_of_ceiling": ceiling / figures["seconds"]}

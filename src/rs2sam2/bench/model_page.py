@@ -1,0 +1,230 @@
+"""The page about the reports of `rs2sam2 bench model`: docs/performance.md."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rs2sam2.bench.model import FLOATS, FORMAT
+from rs2sam2.bench.model_parts import PARTS
+from rs2sam2.bench.model_tried import AS_IT_IS, INT8
+from rs2sam2.errors import DataError
+from rs2sam2.evaluation.provenance import run_facts, versions_of
+from rs2sam2.evaluation.report_file import read_report
+from rs2sam2.evaluation.tabular import Table, markdown_table, percent
+
+Reports = Mapping[str, Mapping[str, Any]]
+"""By section."""
+
+_CEILING, _TO_THEIRS, _MEMORY, _AGREES, _EACH, _INT8_GAIN = 0.80, 0.48, 0.55 * 4.8e9, 0.995, 0.8, 1.25
+"""What is asked: of float32, bfloat16, its memory and its masks, eight expressions to one, int8 to bfloat16."""
+_HEAD = """# What costs what
+
+Written by `rs2sam2 bench model --render docs/numbers`; do not edit. One picture and one sentence on a CPU, with
+stand-in weights, whose values do not change the time. The models and the bare products of matrices are processes of
+their own that work in turns. Unless it says otherwise, times are medians of CPU seconds on one thread: other work on
+the machine counts little, and two threads take little more than half of them.
+
+![Bars: the share of each part of the model in the time of a forward pass](images/performance.png)
+
+"""
+_TRIED = """The trunk is the sum over its blocks. Torch's attention multiplies bfloat16 on such a CPU at the speed of
+float32; ours (`rs2sam2.model.attention`) goes piece by piece through products in bfloat16, and no piece holds more than
+2 million scores. Memory that is kept (`rs2sam2.inference.heap.keep_freed`) spares the system's clearing of
+pages for every large array. A third thing cannot be switched off: where words and image meet, projections are applied
+to the words and not to the image (`rs2sam2.model.cross_attention`).
+
+Linear layers in int8, by torch's own dynamic quantisation, make the trunk {gain:.2f} times as fast; {asked} was asked
+of the whole model, so there is no `--precision int8`. Bare products are twice as fast as in bfloat16, but activations
+have to be brought to int8 and back.
+
+What did not help either: huge pages (`THP_MEM_ALLOC_ENABLE`; the system spends what is saved on making them), GELU and
+sums fused into products by oneDNN (within the noise once memory is kept), heads padded to 80 or 96 channels, and
+feed-forward networks in pieces.
+"""
+
+
+def read_sections(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The reports `model_NAME.json` of a folder, by name; those that are not there are left out.
+
+    Raises:
+        DataError: one cannot be read, or there is none at all.
+    """
+    paths = {name: folder / f"model_{name}.json" for name in names}
+    found = {name: read_report(path, FORMAT, "bench model") for name, path in paths.items() if path.is_file()}
+    if not found:
+        raise DataError(f"{folder}: holds no model_SECTION.json: make one with rs2sam2 bench model --section")
+    return found
+
+
+def page(reports: Reports) -> str:
+    """The page in Markdown.
+
+    Raises:
+        DataError: a report lacks something.
+    """
+    makers = {
+        "full": _full,
+        "nano": _nano,
+        "tried": _tried,
+        "agreement": _agreement,
+        "expressions": _expressions,
+    }
+    try:
+        sections = [part for name, make in makers.items() if name in reports for part in make(reports[name])]
+        return _HEAD + "\n".join([*sections, _provenance(reports)])
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise DataError(f"a report lacks {error}: make it again with rs2sam2 bench model") from error
+
+
+def _full(report: Mapping[str, Any]) -> list[str]:
+    ours, theirs, ratios = report["ours"], report["transformers"], report["ratios"]
+    asked = [
+        _bar("float32, share of the speed of products", percent(ours["float32"]["share_of_ceiling"]) + " %",
+             "at least 80 %", ours["float32"]["share_of_ceiling"] >= _CEILING),
+        _bar("bfloat16, peak resident memory", _gigabytes(ours["bfloat16"]["peak_resident_bytes"]),
+             f"at most {_gigabytes(round(_MEMORY))}", ours["bfloat16"]["peak_resident_bytes"] <= _MEMORY),
+    ]  # fmt: skip
+    if "missing" not in theirs:
+        ratio = ratios["bfloat16_to_transformers_seconds"]
+        asked.insert(1, _bar("bfloat16 over transformers' encoder in float32", f"{ratio:.2f}",
+                             f"at most {_TO_THEIRS}", ratio <= _TO_THEIRS))  # fmt: skip
+    return [
+        markdown_table(Table("The paper's model against what was asked", ("", "measured", "asked", "reached"), asked)),
+        markdown_table(_times("Full size, 1024 x 1024 pixels", report)),
+        markdown_table(_parts("Full size, part by part", report)),
+    ]
+
+
+def _nano(report: Mapping[str, Any]) -> list[str]:
+    return [markdown_table(_times("nano", report)), markdown_table(_parts("nano, part by part", report))]
+
+
+def _bar(name: str, measured: str, asked: str, reached: bool) -> tuple[str, ...]:
+    return name, measured, asked, "yes" if reached else "no"
+
+
+def _times(title: str, report: Mapping[str, Any]) -> Table:
+    rows = []
+    for precision in FLOATS:
+        one = report["ours"][precision]
+        rows.append(
+            (f"whole model, {precision}", _time(one["seconds"]), _time(one["ceiling_seconds"]),
+             percent(one["share_of_ceiling"]), _gigabytes(one["peak_resident_bytes"]))
+        )  # fmt: skip
+    theirs = report["transformers"]
+    if "missing" in theirs:
+        note = f"transformers was not measured: {theirs['missing']}. "
+    else:
+        note = ""
+        rows.append(
+            ("transformers' SAM 2 encoder alone, float32", _time(theirs["seconds"]), "", "",
+             _gigabytes(theirs["peak_resident_bytes"]))
+        )  # fmt: skip
+    speeds = ", ".join(f"{one['per_second'] / 1e9:.0f} in {name}" for name, one in report["products"].items())
+    return Table(
+        title,
+        ("", "time", "at the speed of products", "share, %", "peak memory"),
+        rows,
+        f"{note}A forward pass is {report['operations'] / 1e9:,.0f} GFLOP. The products of its linear layers, in their "
+        f"own sizes and numbers, run at this many GFLOP a second when nothing else is done: {speeds}.",
+    )
+
+
+def _parts(title: str, report: Mapping[str, Any]) -> Table:
+    ours = report["ours"]
+    return Table(
+        title,
+        ("part", *(f"{precision}, {what}" for precision in FLOATS for what in ("time", "%"))),
+        [
+            (
+                part,
+                *(
+                    text
+                    for precision in FLOATS
+                    for text in (
+                        _time(ours[precision]["parts"][part]),
+                        percent(ours[precision]["parts"][part] / ours[precision]["seconds"]),
+                    )
+                ),
+            )
+            for part in PARTS
+            if part in ours["float32"]["parts"]
+        ],
+        "The stages are SAM 2's blocks without the fusion layers and adapters in them, which have a row of their own.",
+    )
+
+
+def _tried(report: Mapping[str, Any]) -> list[str]:
+    seconds, kinds = report["seconds"], [*report["blocks"], "trunk"]
+    now = seconds[AS_IT_IS]["trunk"]
+    rows = [
+        (way, *(_time(times[kind]) for kind in kinds), f"{times['trunk'] / now:.2f}") for way, times in seconds.items()
+    ]
+    gain = now / seconds[INT8]["trunk"]
+    return [
+        markdown_table(Table("What helped, and what did not", ("one block in bfloat16", *kinds, "ratio"), rows)),
+        _TRIED.format(gain=gain, asked=_INT8_GAIN),
+    ]
+
+
+def _agreement(report: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (name, percent(report[key]["mean"]), percent(report[key]["median"]), percent(report[key]["share_above"]),
+         "yes" if report[key]["mean"] >= _AGREES else "no")
+        for key, name in (("masks", "pixels above the threshold"), ("answers", "answers"))
+    ]  # fmt: skip
+    spent = report["cpu_seconds"]
+    return [
+        markdown_table(
+            Table(
+                "nano's masks in bfloat16 against float32",
+                ("IoU, %", "mean", "median", "questions above 99.5", "mean at least 99.5"),
+                rows,
+                f"{report['questions']} questions of a real validation split; whether the thing is there differs in "
+                f"{report['presence_differs']}. An answer is one part of the mask, the surest: where two are as "
+                "good as each other, rounding decides, and the IoU of that answer is 0. CPU seconds for all of it: "
+                f"{spent['float32']:.1f} in float32, {spent['bfloat16']:.1f} in bfloat16. This is why `--precision "
+                "auto` takes float32 for nano on a CPU, and bfloat16 for models of SAM 2's sizes.",
+            )
+        )
+    ]
+
+
+def _expressions(report: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (count, _time(seconds), _time(report["seconds_for_each_expression"][count]))
+        for count, seconds in report["seconds"].items()
+    ]
+    reached = "reached" if report["ratio"] <= _EACH else "not reached"
+    return [
+        markdown_table(
+            Table(
+                "Several expressions on one image",
+                ("expressions", "whole command, nano", "for each expression"),
+                rows,
+                f"The ratio is {report['ratio']:.2f}; at most {_EACH} was asked: {reached}. A 1024-pixel picture and a "
+                "fresh process each time: starting, loading, decoding and resizing are done once.",
+            )
+        )
+    ]
+
+
+def _provenance(reports: Reports) -> str:
+    lines = ["## How it was measured", ""]
+    for name, report in reports.items():
+        run, machine = report["run"], report["machine"]
+        facts = "; ".join(f"{key.lower()} {value}" for key, value in run_facts(run))
+        lines.append(
+            f"- {name}: {facts}; {machine['cores']} cores, {run['torch_threads']} torch threads, "
+            f"{_gigabytes(machine['memory_bytes'])}, load average {machine['load_average_at_end']:.1f} at the end"
+        )
+    versions = versions_of(next(iter(reports.values()))["run"])
+    return "\n".join([*lines, "", f"Versions: {versions}.", ""])
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.2f} GB"

@@ -1,0 +1,109 @@
+"""What `rs2sam2 bench model` times: one process for each model, and one for bare products of matrices.
+
+Each is a "kind" with its arguments, gets ready, and works once whenever it is told to (`rs2sam2.bench.watched`).
+Seconds are CPU seconds of one thread: what else the machine does counts little.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rs2sam2.bench.load_seeded import seeded_inputs, seeded_weight
+from rs2sam2.bench.memory import resident
+from rs2sam2.bench.model_parts import PartTimes
+from rs2sam2.bench.model_products import Products
+from rs2sam2.bench.watched import say
+from rs2sam2.checkpoints.native import fill, on_meta, shapes_of
+from rs2sam2.config import ModelConfig
+from rs2sam2.inference import heap
+
+Work = Callable[[], dict[str, Any]]
+
+
+def main() -> None:
+    """Run `ours PRESET PRECISION SEED`, `transformers PRESET SEED` or `products PRESET`."""
+    torch.set_num_threads(1)
+    kind, *arguments = sys.argv[1:]
+    try:
+        work, facts = _KINDS[kind](*arguments)
+    except ImportError as error:
+        say({"missing": str(error)})
+        return
+    goes_on = say(facts)
+    while goes_on:
+        with torch.inference_mode():
+            goes_on = say(work())
+
+
+def _ours(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]:
+    config, dtype = ModelConfig.preset(preset), getattr(torch, precision)
+    heap.keep_freed()
+    model = on_meta(config)
+    shapes = shapes_of(model)
+    fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype)
+    times = PartTimes(model)
+    image, union_image, ids = seeded_inputs(config, int(seed))
+    inputs = image.to(dtype), union_image.to(dtype), ids, torch.ones_like(ids, dtype=torch.bool)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of making weights is not that of using them
+
+    def work() -> dict[str, Any]:
+        parts = times.of(lambda: model(*inputs))
+        return {"seconds": sum(parts.values()), "parts": parts, "peak_resident_bytes": resident("VmHWM")}
+
+    return work, {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+
+
+def _theirs(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
+    """The encoder of `transformers`' SAM 2 with the trunk of this preset, in float32, as it comes."""
+    settings, modeling = (
+        import_module(f"transformers.models.sam2.{part}_sam2") for part in ("configuration", "modeling")
+    )
+    config = ModelConfig.preset(preset)
+    hiera = config.hiera
+    trunk = settings.Sam2HieraDetConfig(
+        hidden_size=hiera.embed_dim,
+        image_size=[config.image_size, config.image_size],
+        num_attention_heads=hiera.num_heads,
+        window_positional_embedding_background_size=list(hiera.window_pos_embed_bkg_spatial_size),
+        blocks_per_stage=list(hiera.stages),
+        embed_dim_per_stage=list(hiera.widths),
+        num_attention_heads_per_stage=[hiera.num_heads * 2**stage for stage in range(4)],
+        window_size_per_stage=list(hiera.window_spec),
+        global_attention_blocks=list(hiera.global_att_blocks),
+    )
+    model = modeling.Sam2VisionModel(
+        settings.Sam2VisionConfig(
+            backbone_config=trunk,
+            backbone_channel_list=list(reversed(hiera.widths)),
+            fpn_hidden_size=config.width,
+        )
+    ).eval()
+    image = seeded_inputs(config, int(seed))[0]
+
+    def work() -> dict[str, Any]:
+        start = time.process_time()
+        model(image)
+        return {"seconds": time.process_time() - start, "peak_resident_bytes": resident("VmHWM")}
+
+    return work, {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+
+
+def _products(preset: str) -> tuple[Work, dict[str, Any]]:
+    products = Products(ModelConfig.preset(preset))
+    facts = {"operations": products.operations, "linear_operations": products.linear_operations}
+    return products, facts
+
+
+_KINDS: dict[str, Callable[..., tuple[Work, dict[str, Any]]]] = {
+    "ours": _ours,
+    "transformers": _theirs,
+    "products": _products,
+}
+
+if __name__ == "__main__":
+    main()
