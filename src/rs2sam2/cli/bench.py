@@ -301,6 +301,6 @@ def _typed(context: typer.Context) -> list[str]:
     words = [str(context.info_name)]
     for name, value in context.params.items():
         if value is not None and value is not False and name != "output":
-            for one in value if isinstance(value, list) else [value]:
+            for one in value if isinstance(value, list | tuple) else [value]:
                 words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
     return words
