@@ -84,6 +84,7 @@ def page(report: Mapping[str, Any]) -> str:
 def tables(report: Mapping[str, Any]) -> Iterator[Table]:
     """The rows side by side, with the paper's figures where it has them, then every run and every seed."""
     differences = _DIFFERENCES.format(full=_full(report)["says"])
+    parts: Sequence[str]
     notes = iter([f"{_NOTE} {differences}" if _has_paper(report) else f"Percent, mean over seeds. {differences}"])
     for title, names in report["tables"].items():
         yield _side_by_side(report, title, names, MASKS, next(notes, ""))

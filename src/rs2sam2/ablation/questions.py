@@ -29,6 +29,7 @@ from rs2sam2.files import whole_file
 from rs2sam2.inference.images import RasterImage
 
 SPLIT = "val"
+_PAIR = ("sentence", "there", "absent", "reason")
 
 
 class RealQuestions:
@@ -78,7 +79,7 @@ class RenderedQuestions:
                 self._images: NDArray[np.uint8] = stored["images"]
                 masks, scenes, sentences, single = (stored[key] for key in ("masks", "scenes", "sentences", "single"))
                 self.wanted = Rendered(*map(int, stored["wanted"]))
-                columns = [stored[f"pair_{name}"] for name in SentencePair.__dataclass_fields__]
+                columns = [stored[f"pair_{name}"] for name in _PAIR]
         except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise DataError(f"{path}: no rendered scenes ({error}): delete it, and it is made anew") from error
         shape = self._images.shape[1:3]
@@ -135,10 +136,7 @@ def write_rendered(path: Path, wanted: Rendered) -> None:
 
 
 def _columns(pairs: Sequence[SentencePair]) -> dict[str, Any]:
-    return {
-        f"pair_{name}": np.array([str(getattr(pair, name)) for pair in pairs], dtype=np.str_)
-        for name in SentencePair.__dataclass_fields__
-    }
+    return {f"pair_{name}": np.array([str(getattr(pair, name)) for pair in pairs], dtype=np.str_) for name in _PAIR}
 
 
 def _pair(sentence: str, there: str, absent: str, reason: str) -> Pair:

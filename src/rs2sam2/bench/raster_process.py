@@ -13,6 +13,7 @@ from typing import Any
 
 from rs2sam2.bench.memory import resident
 from rs2sam2.bench.raster import EXPRESSION, RARE
+from rs2sam2.inference.heap import keep_small
 from rs2sam2.inference.outputs.targets import check_targets
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import plan
@@ -29,6 +30,7 @@ _TURNS = 3
 def main() -> None:
     """Run `memory RASTER WEIGHTS`, or `speed` or `dropping` instead of `memory`."""
     task, raster, weights = sys.argv[1:]
+    keep_small()
     segmenter = Segmenter.from_pretrained(weights, device="cpu")
     work = {"memory": _memory, "speed": _speed, "dropping": _dropping}[task]
     print(json.dumps(work(segmenter, Path(raster))))

@@ -17,10 +17,9 @@ from rs2sam2.model.rs2sam2 import RS2SAM2
 from rs2sam2.training import parameter_groups
 from rs2sam2.training.activations import compute_blocks_again
 from rs2sam2.training.parameter_groups import Rates
-from rs2sam2.training.plan import fake, paper_cost, paper_model
 from rs2sam2.training.step import run_step
 
-FORMAT = "rs2sam2.bench-step/2"
+FORMAT = "rs2sam2.bench-step/1"
 _RATES = Rates(base=5e-5, higher=1e-4)
 
 
@@ -35,16 +34,14 @@ def measure(config: ModelConfig, *, mixed: bool, checkpointing: bool, seed: int)
 
     Returns:
         "format", "model", "image_size", "precision", "activation_checkpointing", "parameters" and "trained" (numbers),
-        "loss" (eq. 6), "bytes" of "parameters", "gradients" and "optimiser", "start" (resident bytes before the model
-        was there), for each of the phases "build", "forward", "backward" and "optimiser": "seconds", and Linux's own
-        count in bytes of resident memory "after" it and of the "peak" since the process began; and "computed": bytes
-        of the same parts and of "activations", as `rs2sam2 train plan` computes them.
+        "loss" (eq. 6), "bytes" of "parameters", "gradients" and "optimiser", and for each of the phases "build",
+        "forward", "backward" and "optimiser": "seconds", and Linux's own count in bytes of resident memory "after" it
+        and of the "peak" since the process began.
 
     Raises:
         Rs2Sam2Error: the loss is no number.
     """
     torch.manual_seed(seed)
-    start = resident("VmRSS")
     watch = _Watch()
     model = watch("build", lambda: _built(config, checkpointing=checkpointing))
     planned = parameter_groups.parts(model, _RATES)
@@ -78,20 +75,7 @@ def measure(config: ModelConfig, *, mixed: bool, checkpointing: bool, seed: int)
                 value for state in optimiser.state.values() for value in state.values() if isinstance(value, Tensor)
             ),
         },
-        "start": start,
         "phases": watch.phases,
-        "computed": _computed(config, mixed=mixed, checkpointing=checkpointing),
-    }
-
-
-def _computed(config: ModelConfig, *, mixed: bool, checkpointing: bool) -> dict[str, int]:
-    with fake("32-true"):
-        cost = paper_cost(paper_model(config, _RATES, LossWeights()), LossWeights(), 1, mixed=mixed)
-    return {
-        "parameters": cost.parameters,
-        "gradients": cost.gradients,
-        "optimiser": cost.optimiser,
-        "activations": cost.checkpointed if checkpointing else cost.activations,
     }
 
 

@@ -24,28 +24,47 @@ _PHASES = {
 }
 
 
-def page(report: Mapping[str, Any], source: str) -> str:
+def page(report: Mapping[str, Any], planned: Mapping[str, Any], source: str) -> str:
     """The page in Markdown.
 
     Args:
         report: what `rs2sam2 bench step` wrote.
-        source: name of the file that it was read from.
+        planned: what `rs2sam2 train plan` wrote.
+        source: name of the file that the report was read from.
 
     Raises:
-        DataError: if the report lacks something.
+        DataError: if the report lacks something, or no plan is of this step.
     """
     try:
-        facts, tables = _facts(report), [_memory(report), _phases(report)]
+        facts, tables = _facts(report), [_memory(report, computed(report, planned)), _phases(report)]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench step") from error
     rows = "".join(f"| {name} | {value} |\n" for name, value in facts)
     return _HEAD.format(source=source) + rows + "\n" + "\n".join(map(markdown_table, tables))
 
 
-def deviation(report: Mapping[str, Any]) -> float:
-    """By which share the computed memory is above what was measured at the peak, without what was there before."""
-    measured = float(report["phases"]["optimiser"]["peak"] - report["start"])
-    return float(sum(report["computed"].values()) / measured - 1)
+def computed(report: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, int]:
+    """Bytes of each part, from the plan of a recipe that takes the same step.
+
+    Raises:
+        DataError: if there is none.
+    """
+    for one in planned["plans"]:
+        cost = one["cost"]
+        same = (one["image_size"], one["precision"], one["batch"], cost["values"], cost["trained"])
+        if same == (report["image_size"], report["precision"], 1, report["parameters"], report["trained"]):
+            kept = cost["checkpointed" if report["activation_checkpointing"] else "activations"]
+            return {**{name: cost[name] for name in ("parameters", "gradients", "optimiser")}, "activations": kept}
+    raise DataError("no plan of this very step in train_plan.json: make it again with rs2sam2 train plan --docs")
+
+
+def most_held(report: Mapping[str, Any]) -> int:
+    """Bytes of the step at its peak, without Python and its packages: what was resident beside the built model."""
+    return int(report["phases"]["optimiser"]["peak"] - _python(report))
+
+
+def _python(report: Mapping[str, Any]) -> int:
+    return int(report["phases"]["build"]["after"] - report["bytes"]["parameters"])
 
 
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -63,19 +82,18 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _memory(report: Mapping[str, Any]) -> Table:
-    measured, computed = report["bytes"], report["computed"]
-    peak = report["phases"]["optimiser"]["peak"] - report["start"]
+def _memory(report: Mapping[str, Any], estimate: Mapping[str, int]) -> Table:
+    measured, peak, together = report["bytes"], most_held(report), sum(estimate.values())
     return Table(
         "Memory by part, GB",
         ("part", "measured", "computed"),
         [
-            *((name, _gb(measured[name]), _gb(computed[name])) for name in ("parameters", "gradients", "optimiser")),
-            ("activations", "", _gb(computed["activations"])),
-            ("together", _gb(peak), _gb(sum(computed.values()))),
+            *((name, _gb(measured[name]), _gb(estimate[name])) for name in ("parameters", "gradients", "optimiser")),
+            ("activations", "", _gb(estimate["activations"])),
+            ("together", _gb(peak), _gb(together)),
         ],
-        f"Measured together is the most that the process held, less the {_gb(report['start'])} GB of Python and its "
-        f"packages. Computed is {100 * deviation(report):+.1f} % off: not all of it is there at once.",
+        f"Measured together is the most that the process held, less the {_gb(_python(report))} GB of Python and its "
+        f"packages. What was computed is {100 * (together / peak - 1):+.1f} % off.",
     )
 
 

@@ -101,7 +101,8 @@ def step(
     keep: Annotated[bool, typer.Option("--keep-activations", help="Without activation checkpointing.")] = False,
     seed: Seed = 1,
     render: Annotated[
-        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
+        Path | None,
+        typer.Option(metavar="REPORT", help="Measure nothing: the page about a report beside train_plan.json."),
     ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -115,8 +116,10 @@ def step(
         from rs2sam2.bench.step import FORMAT
         from rs2sam2.bench.step_page import page
         from rs2sam2.evaluation.report_file import read_report
+        from rs2sam2.training import plan_page
 
-        deliver(page(read_report(render, FORMAT, "bench step"), render.name), output)
+        planned = read_report(render.with_name(Path(plan_page.NUMBERS).name), plan_page.FORMAT, "train plan")
+        deliver(page(read_report(render, FORMAT, "bench step"), planned, render.name), output)
         return
     from rs2sam2.bench.step import measure
     from rs2sam2.config import ModelConfig
@@ -298,6 +301,6 @@ def _typed(context: typer.Context) -> list[str]:
     words = [str(context.info_name)]
     for name, value in context.params.items():
         if value is not None and value is not False and name != "output":
-            for one in value if isinstance(value, list) else [value]:
+            for one in value if isinstance(value, list | tuple) else [value]:
                 words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
     return words

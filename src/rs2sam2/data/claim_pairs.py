@@ -36,6 +36,7 @@ class Meant:
 class ClaimPair:
     """A claim with the numbers of the scene where it means `targets` and of the one where it means nothing, and why."""
 
+    form: str
     claim: Claim
     there: int
     targets: frozenset[int]
@@ -104,7 +105,7 @@ class PairMaker:
                 absent = _least_used(reasons[:, meant.number] == turn % len(REASONS), uses, rng)
                 if absent is not None:
                     reason = REASONS[reasons[absent, meant.number]]
-                    yield ClaimPair(claims[meant.number], there, meant.targets, absent, reason)
+                    yield ClaimPair(meant.form, claims[meant.number], there, meant.targets, absent, reason)
                     break
 
 

@@ -11,8 +11,8 @@ _KEPT = 1 << 30
 def keep_small() -> None:
     """Two heaps for all threads, and large arrays outside them: gone when freed, so that memory stays what is used.
 
-    For servers. Left alone, glibc gives each thread a heap that never shrinks below its largest moment, and moves
-    arrays of up to 32 MB into it. To be called before threads begin.
+    For servers and large rasters. Left alone, glibc gives each thread a heap that never shrinks below its largest
+    moment, and moves arrays of up to 32 MB into it. To be called before threads begin.
     """
     _set({_ARENAS: 2, _SIZE_OF_ITS_OWN: _LARGE})
 

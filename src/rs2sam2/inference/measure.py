@@ -113,10 +113,7 @@ def ground_perimeters(outlines: NDArray[np.object_], transform: "Affine", crs: "
 
     Arguments and result are as in `ground_areas`.
     """
-    import shapely
-
-    is_rectangle = shapely.get_num_coordinates(outlines) == 5
-    smooth = np.where(is_rectangle, outlines, shapely.simplify(outlines, _STAIRS))
+    smooth = _without_stairs(outlines)
     metric = _Metric.at(outlines, transform, crs)
     start, end, owner = _edges(smooth)
     x, y = (end - start).T
@@ -130,6 +127,18 @@ def ground_perimeters(outlines: NDArray[np.object_], transform: "Affine", crs: "
         start, end, owner = _edges(ground)
         lengths[~metric.steady] = np.bincount(owner, weights=_geodesic(start, end), minlength=len(far))
     return _finite(lengths)
+
+
+def _without_stairs(outlines: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Simplified within `_STAIRS`; rectangles stay as they are."""
+    import shapely
+
+    quick = shapely.simplify(outlines, _STAIRS, preserve_topology=False)
+    # What is narrow collapses, or loses a hole: there the slow way, which keeps every ring.
+    lost = shapely.get_num_interior_rings(quick) != shapely.get_num_interior_rings(outlines)
+    lost |= shapely.is_empty(quick) | (shapely.get_type_id(quick) != shapely.get_type_id(outlines))
+    quick[lost] = shapely.simplify(outlines[lost], _STAIRS)
+    return np.where(shapely.get_num_coordinates(outlines) == 5, outlines, quick)
 
 
 @dataclass(frozen=True)

@@ -107,9 +107,12 @@ def _referring(settings: Mapping[str, Any]) -> _Planned:
     loss, rates = LossWeights(**model["loss"]), Rates(**model["rates"])
     batch, together = data.get("batch_size", 1), trainer.get("accumulate_grad_batches", 1)
     samples, counted = _samples(data["dataset"], Path(data["root"]))
-    with fake(_precision(trainer)):
-        made = paper_model(config, rates, loss)
-        cost = paper_cost(made, loss, batch, mixed=_mixed(trainer))
+    with _fake(trainer):
+        made = RS2SAM2(config).train()
+        boundary = loss.boundary_reading != "none"
+        parameter_groups.freeze(parameter_groups.parts(made, rates, trains_text_weight=boundary))
+        sample = _batch(config, batch, config.image_size)
+        cost = step_cost(made, lambda: run_step(made, sample, loss).terms.total, mixed=_mixed(trainer))
         shares = {devices: spread(made, devices) for devices in sorted({*SPREAD_OVER, _devices(trainer)})}
     steps = trainer["max_epochs"] * ceil(ceil(samples / _devices(trainer)) / batch / together)
     found = {
@@ -123,20 +126,6 @@ def _referring(settings: Mapping[str, Any]) -> _Planned:
     return found, [(1.0, cost)], shares
 
 
-def paper_model(config: ModelConfig, rates: Rates, loss: LossWeights) -> RS2SAM2:
-    """A model with the paper's trainable parts; within `fake`, without values."""
-    made = RS2SAM2(config).train()
-    boundary = loss.boundary_reading != "none"
-    parameter_groups.freeze(parameter_groups.parts(made, rates, trains_text_weight=boundary))
-    return made
-
-
-def paper_cost(model: RS2SAM2, loss: LossWeights, batch: int, *, mixed: bool) -> StepCost:
-    """What a step of the paper's training takes; within `fake`, as is the model."""
-    sample = _batch(model.config, batch, model.config.image_size)
-    return step_cost(model, lambda: run_step(model, sample, loss).terms.total, mixed=mixed)
-
-
 def _nano(settings: Mapping[str, Any]) -> _Planned:
     """Training from scratch, with pictures that grow on the way."""
     trainer, model, data = settings["trainer"], settings["model"], settings["data"]
@@ -148,7 +137,7 @@ def _nano(settings: Mapping[str, Any]) -> _Planned:
     costs = []
     for start, end in pairwise(marks):
         phase = next(phase for phase in reversed(phases) if phase.start <= start)
-        with fake(_precision(trainer)):
+        with _fake(trainer):
             module = RS2SAM2Module(**{**model, **typed})
             sample = _batch(module.config, data["groups"] * phase.group_size, phase.image_size)
             loss = _reading_loss(module, sample) if start < reads else _nano_loss(module, sample)
@@ -198,10 +187,10 @@ def _batch(config: ModelConfig, batch: int, side: int) -> Any:  # noqa: ANN401 -
 
 
 @contextmanager
-def fake(precision: str) -> Iterator[None]:
-    """Within it tensors have no values, and are of the type that Lightning's `precision` gives parameters."""
+def _fake(trainer: Mapping[str, Any]) -> Iterator[None]:
+    """Within it tensors have no values, and the trainer's precision."""
     before = torch.get_default_dtype()
-    torch.set_default_dtype(_DTYPES.get(precision, torch.float32))
+    torch.set_default_dtype(_DTYPES.get(_precision(trainer), torch.float32))
     try:
         with FakeTensorMode():
             yield

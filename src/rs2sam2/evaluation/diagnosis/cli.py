@@ -5,13 +5,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rs2sam2.errors import ConfigError, OutputError
 from rs2sam2.evaluation.command import PIPED_WIDTH, new_app, start
 from rs2sam2.files import whole_file
+
+if TYPE_CHECKING:
+    from rs2sam2.inference.segmenter import Segmenter
 
 app = new_app()
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -39,13 +42,17 @@ def diagnose(
     clicks: Annotated[
         int, typer.Option(min=0, help="Correct each answer with up to so many simulated clicks, and with a box.")
     ] = 0,
+    presence: Annotated[
+        bool, typer.Option("--presence", help="Measure presence on pairs alone, from every source: a page of its own.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of every choice that is made.")] = 2026,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The report (.json), or the page (.md).")
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(metavar="PICTURE", help="Best, median and worst cases (.png, .jpg); needs --root.")
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Best, median and worst cases (.png, .jpg); presence's curves (.svg)."),
     ] = None,
     render: Annotated[
         Path | None, typer.Option(metavar="REPORT", help="Measure nothing: write the page of this report.")
@@ -54,7 +61,10 @@ def diagnose(
 ) -> None:
     """Measure weights with the answers that users get: masks, listening, presence, calibration."""
     if render is not None:
-        _render(render, output, overwrite=overwrite)
+        _render(render, output, figure, overwrite=overwrite)
+        return
+    if presence:
+        _presence(context, weights, root, split, rendered, seed, device, output, overwrite=overwrite)
         return
     if figure is not None and root is None:
         raise ConfigError(f"--figure {figure}: the picture shows real scenes: give --root too")
@@ -72,11 +82,10 @@ def diagnose(
     segmenter = Segmenter.from_pretrained(weights, device)
     record = run_record("diagnose", context.obj, seed, device)
     measured = measure(segmenter, root, split, rendered, seed, clicks)
-    name = segmenter.weights
     report = {
         "format": FORMAT,
         "run": record,
-        "weights": {"name": name.name, "sha256": name.sha256, "license": name.license},
+        "weights": _name(segmenter),
         **measured.sections,
     }
     print_report(report, Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
@@ -86,15 +95,59 @@ def diagnose(
         _write(figure, encoded(contact_sheet(measured.cases, measured.real.open), figure.suffix.lower()))
 
 
-def _render(report: Path, output: Path | None, *, overwrite: bool) -> None:
+def _presence(
+    context: typer.Context,
+    weights: str,
+    root: Path | None,
+    split: str,
+    rendered: int,
+    seed: int,
+    device: str,
+    output: Path | None,
+    *,
+    overwrite: bool,
+) -> None:
+    _check(output, (".json",), overwrite=overwrite)
+    from rich.console import Console
+
+    from rs2sam2.evaluation.diagnosis.presence_curves import measure
+    from rs2sam2.evaluation.diagnosis.presence_page import tables
+    from rs2sam2.evaluation.provenance import run_record
+    from rs2sam2.evaluation.tabular import print_table
+    from rs2sam2.inference.segmenter import Segmenter
+
+    segmenter = Segmenter.from_pretrained(weights, device)
+    report = {
+        **measure(segmenter, root, split, rendered, seed),
+        "run": run_record("diagnose", context.obj, seed, device),
+        "weights": _name(segmenter),
+    }
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    for table in tables(report):
+        print_table(table, console)
+    if output is not None:
+        _write(output, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _name(segmenter: "Segmenter") -> dict[str, str]:
+    weights = segmenter.weights
+    return {"name": weights.name, "sha256": weights.sha256, "license": weights.license}
+
+
+def _render(report: Path, output: Path | None, figure: Path | None, *, overwrite: bool) -> None:
     if output is None:
         raise OutputError(f"--render {report}: say where the page goes: -o docs/results.md")
     _check(output, (".md",), overwrite=overwrite)
-    from rs2sam2.evaluation.diagnosis.render import markdown
+    _check(figure, (".svg",), overwrite=overwrite)
+    from rs2sam2.evaluation.diagnosis import presence_curves, presence_page, render
     from rs2sam2.evaluation.diagnosis.report import FORMAT
     from rs2sam2.evaluation.report_file import read_report
 
-    _write(output, markdown(read_report(report, FORMAT, "diagnose"), report.name).encode())
+    of_presence = figure is not None
+    found = read_report(report, presence_curves.FORMAT if of_presence else FORMAT, "diagnose")
+    _write(output, (presence_page.page if of_presence else render.markdown)(found, report.name).encode())
+    if figure is not None:
+        _write(figure, presence_page.picture(found).encode())
 
 
 def _check(path: Path | None, suffixes: Sequence[str], *, overwrite: bool) -> None:

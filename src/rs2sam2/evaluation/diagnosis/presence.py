@@ -1,8 +1,8 @@
 """Does it know when nothing is meant? Figures over questions whose thing is there or verified not to be."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,10 +38,18 @@ class PresenceQuestion:
 
 @dataclass(frozen=True)
 class Pair:
-    """One sentence, asked where its thing is and where it is not."""
+    """One sentence, asked where its thing is and where it is not.
+
+    Attributes:
+        there, absent: the two questions.
+        groups: name of a division ("kind", "class") -> the part to which the pair belongs.
+        share: of the picture, that the thing covers; None where it is not known.
+    """
 
     there: PresenceQuestion
     absent: PresenceQuestion
+    groups: Mapping[str, str] = field(default_factory=dict)
+    share: float | None = None
 
 
 def presence_summary(asked: Sequence[PresenceQuestion], answers: dict[Question, Answer], seed: int) -> Figures:

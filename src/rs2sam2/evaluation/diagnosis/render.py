@@ -54,7 +54,7 @@ def markdown(report: Mapping[str, Any], source: str) -> str:
         "# Results\n\n"
         f"Written by `rs2sam2 diagnose --render {source}`; do not edit. Everything was measured in one run, with the\n"
         "weights' own thresholds, at each image's own size. A thing that is there but was refused counts as IoU 0.\n"
-        'Figures are percent; "95 %" is a bootstrap interval over places.\n\n'
+        'Figures are percent; "95 %" is a bootstrap interval over places. [Presence](presence.md) has its curves.\n\n'
         "| | |\n|---|---|\n"
     )
     return head + "".join(f"| {name} | {value} |\n" for name, value in facts) + "\n" + "\n".join(parts)

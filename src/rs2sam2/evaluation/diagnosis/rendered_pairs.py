@@ -15,12 +15,24 @@ from rs2sam2.data.wording import Wording, ambiguous_names
 
 @dataclass(frozen=True)
 class SentencePair:
-    """A sentence with the numbers of the scene that shows its thing and of the one that does not, and why not."""
+    """A sentence about one thing, asked of two scenes.
+
+    Attributes:
+        sentence: what is asked.
+        there, absent: numbers of the scene that shows the thing and of the one that does not.
+        reason: why it does not.
+        kind: form of the sentence (`SINGLE_FORMS`).
+        noun: class of the thing.
+        target: its index in the scene that shows it.
+    """
 
     sentence: str
     there: int
     absent: int
     reason: str
+    kind: str
+    noun: str
+    target: int
 
 
 def sentence_pairs(maker: PairMaker, count: int, rng: np.random.Generator) -> list[SentencePair]:
@@ -28,7 +40,8 @@ def sentence_pairs(maker: PairMaker, count: int, rng: np.random.Generator) -> li
     made = []
     for pair in maker.pairs(count, rng):
         ambiguous = ambiguous_names(maker.classes(pair.there) | maker.classes(pair.absent))
-        made.append(SentencePair(Wording(rng, ambiguous).phrase(pair.claim), pair.there, pair.absent, pair.reason))
+        sentence, (target,) = Wording(rng, ambiguous).phrase(pair.claim), pair.targets
+        made.append(SentencePair(sentence, pair.there, pair.absent, pair.reason, pair.form, pair.claim.noun, target))
     return made
 
 

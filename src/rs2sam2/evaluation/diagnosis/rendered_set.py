@@ -29,7 +29,7 @@ class RenderedSet:
     Attributes:
         count: of scenes.
         targets: sentences with `groups` "of" ("single" or "group"), "class" and "kind".
-        pairs: sentences asked where they mean one thing and where they mean nothing.
+        pairs: sentences asked where they mean one thing and where they mean nothing, with `groups` "kind" and "class".
     """
 
     def __init__(self, count: int, seed: int) -> None:
@@ -37,15 +37,20 @@ class RenderedSet:
         self.count, self._seed = count, seed
         self.targets: list[Target] = []
         maker = PairMaker(listed)
+        areas = []
         with bar() as progress:
             for number in progress.track(range(count), description="drawing scenes"):
                 scene = self.scene(number)
                 self.targets += self._targets(scene, number)
-                maker.add(Attributes(scene))
+                attributes = Attributes(scene)
+                maker.add(attributes)
+                areas.append(attributes.seen_area)
         self.pairs = [
             Pair(
                 PresenceQuestion(Question(_name(pair.there), pair.sentence), True, _name(pair.there)),
                 PresenceQuestion(Question(_name(pair.absent), pair.sentence), False, _name(pair.absent), pair.reason),
+                {"kind": pair.kind, "class": pair.noun},
+                float(areas[pair.there][pair.target]) / SIZE**2,
             )
             for pair in sentence_pairs(maker, round(PAIRS_PER_SCENE * count), self._generator(_PAIRS, 0))
         ]
