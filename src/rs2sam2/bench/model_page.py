@@ -33,13 +33,12 @@ float32; ours (`rs2sam2.model.attention`) goes piece by piece through products i
 pages for every large array. A third thing cannot be switched off: where words and image meet, projections are applied
 to the words and not to the image (`rs2sam2.model.cross_attention`).
 
-Linear layers in int8, by torch's own dynamic quantisation, make the trunk {gain:.2f} times as fast; {asked} was asked
-of the whole model, so there is no `--precision int8`. Bare products are twice as fast as in bfloat16, but activations
-have to be brought to int8 and back.
+Linear layers in int8, by torch's own dynamic quantisation, make the trunk {gain:.2f} times as fast; {asked} is asked of
+the whole model. There is no `--precision int8` yet.
 
-What did not help either: huge pages (`THP_MEM_ALLOC_ENABLE`; the system spends what is saved on making them), GELU and
-sums fused into products by oneDNN (within the noise once memory is kept), heads padded to 80 or 96 channels, and
-feed-forward networks in pieces.
+Tried by hand, without a figure here, and left out: huge pages (`THP_MEM_ALLOC_ENABLE`; the system spends what is saved
+on making them), GELU and sums fused into products by oneDNN, heads padded to 80 or 96 channels, and feed-forward
+networks in pieces; none was clear of the noise once memory is kept.
 """
 
 
