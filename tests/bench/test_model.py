@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from rs2sam2.bench.model import FORMAT, measure, ratios
-from rs2sam2.bench.model_page import page
+from rs2sam2.bench.model_page import page, read_sections
 from rs2sam2.bench.model_parts import PARTS, PartTimes
 from rs2sam2.bench.model_picture import save_picture
 from rs2sam2.bench.model_products import PRECISIONS, Products, counted
@@ -145,6 +145,11 @@ class TestPage:
         assert main(["bench", "model", *wrong]) == 2
         said = capsys.readouterr().err
         assert text in said and said.count("\n") == 1
+
+    def test_the_page_that_ships_is_that_of_the_figures_that_ship(self) -> None:
+        docs = Path(__file__).parents[2] / "docs"
+        names = ("full", "nano", "tried", "agreement", "expressions")
+        assert (docs / "performance.md").read_text() == page(read_sections(docs / "numbers", names))
 
 
 def test_a_step_that_is_not_sampled() -> None:

@@ -22,7 +22,7 @@ _HEAD = """# What costs what
 Written by `rs2sam2 bench model --render docs/numbers`; do not edit. One picture and one sentence on a CPU, with
 stand-in weights, whose values do not change the time. The models and the bare products of matrices are processes of
 their own that work in turns. Unless it says otherwise, times are medians of CPU seconds on one thread: other work on
-the machine counts little, and two threads take little more than half of them.
+the machine counts less so, and two threads take little more than half of them.
 
 ![Bars: the share of each part of the model in the time of a forward pass](images/performance.png)
 
@@ -33,13 +33,12 @@ float32; ours (`rs2sam2.model.attention`) goes piece by piece through products i
 pages for every large array. A third thing cannot be switched off: where words and image meet, projections are applied
 to the words and not to the image (`rs2sam2.model.cross_attention`).
 
-Linear layers in int8, by torch's own dynamic quantisation, make the trunk {gain:.2f} times as fast; {asked} was asked
-of the whole model, so there is no `--precision int8`. Bare products are twice as fast as in bfloat16, but activations
-have to be brought to int8 and back.
+Linear layers in int8, by torch's own dynamic quantisation, make the trunk {gain:.2f} times as fast; {asked} is asked of
+the whole model. There is no `--precision int8` yet.
 
-What did not help either: huge pages (`THP_MEM_ALLOC_ENABLE`; the system spends what is saved on making them), GELU and
-sums fused into products by oneDNN (within the noise once memory is kept), heads padded to 80 or 96 channels, and
-feed-forward networks in pieces.
+Tried by hand, without a figure here, and left out: huge pages (`THP_MEM_ALLOC_ENABLE`; the system spends what is saved
+on making them), GELU and sums fused into products by oneDNN, heads padded to 80 or 96 channels, and feed-forward
+networks in pieces; none was clear of the noise once memory is kept.
 """
 
 
@@ -183,8 +182,9 @@ def _agreement(report: Mapping[str, Any]) -> list[str]:
                 f"{report['questions']} questions of a real validation split; whether the thing is there differs in "
                 f"{report['presence_differs']}. An answer is one part of the mask, the surest: where two are as "
                 "good as each other, rounding decides, and the IoU of that answer is 0. CPU seconds for all of it: "
-                f"{spent['float32']:.1f} in float32, {spent['bfloat16']:.1f} in bfloat16. This is why `--precision "
-                "auto` takes float32 for nano on a CPU, and bfloat16 for models of SAM 2's sizes.",
+                f"{spent['float32']:.1f} in float32, {spent['bfloat16']:.1f} in bfloat16. `--precision auto` takes "
+                "float32 for nano on a CPU, where bfloat16 gains next to nothing, and bfloat16 for models of SAM 2's "
+                "sizes.",
             )
         )
     ]

@@ -17,6 +17,7 @@ from rs2sam2.checkpoints.native import on_meta
 from rs2sam2.config import ModelConfig
 from rs2sam2.inference import heap
 from rs2sam2.model import attention
+from rs2sam2.model.cross_attention import CrossAttention
 
 AS_IT_IS, ATTENTION, MEMORY, INT8 = (
     "as it is",
@@ -98,9 +99,9 @@ def _run(config: ModelConfig, index: int, stage: int, text: Tensor, mask: Tensor
 
 def _quantise(module: nn.Module) -> None:
     for name, child in module.named_children():
-        if isinstance(child, nn.Linear) and name != "in_proj":  # which is used by its weight, on a few tokens
+        if isinstance(child, nn.Linear):
             setattr(module, name, _Int8Linear(child))
-        else:
+        elif not isinstance(child, CrossAttention):  # which uses its layers' weights, on a few tokens
             _quantise(child)
 
 
@@ -114,7 +115,7 @@ def _attention_by_torch(wanted: bool) -> Iterator[None]:
         attention._FEWEST_TOKENS = kept
 
 
-def _seconds(run: Callable[[], object], times: int = 5) -> float:
+def _seconds(run: Callable[[], object], times: int = 3) -> float:
     run()
     taken = []
     for _ in range(times):

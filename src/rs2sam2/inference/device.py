@@ -47,8 +47,8 @@ def choose_dtype(device: torch.device, precision: Precision, config: ModelConfig
     """The type of the weights.
 
     "auto" is bfloat16 where the device multiplies in it: on GPUs, and for models of SAM 2's sizes on CPUs with
-    AVX512-BF16 or AMX. `nano` stays in float32 on CPUs: it gains little there, and one mask in a hundred changes for
-    another thing that is as likely (`rs2sam2 bench model` measures both).
+    AVX512-BF16 or AMX. `nano` stays in float32 on CPUs: its products are too small to gain anything there
+    (`rs2sam2 bench model --section nano`).
     """
     if precision != "auto":
         return torch.float32 if precision == "float32" else torch.bfloat16
