@@ -84,11 +84,18 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         from rs2sam2.inference.batch.answering import load
 
-        self._job, self._segmenter = job, load(job)
+        self._job = job
+        self._refusal: Rs2Sam2Error | None = None
+        try:
+            self._segmenter = load(job)
+        except Rs2Sam2Error as error:  # of an actor that could not be made, Ray tells the text alone
+            self._refusal = error
 
     def answer(self, scene: Scene) -> Status:
         from rs2sam2.inference.batch.answering import answer_scene
 
+        if self._refusal is not None:
+            raise self._refusal
         return answer_scene(self._segmenter, self._job, scene)
 
 
@@ -125,7 +132,8 @@ def _start(ray: Any, local: Mapping[str, Any]) -> None:  # noqa: ANN401 - a modu
 
 def _refusal(error: BaseException | None) -> Rs2Sam2Error | None:
     """What a worker said that refused the job; None for one that died."""
-    while error is not None and not isinstance(error, Rs2Sam2Error):
+    # Ray's own error passes for the one inside it, with a text that begins with the worker.
+    while error is not None and (getattr(error, "cause", None) is not None or not isinstance(error, Rs2Sam2Error)):
         error = getattr(error, "cause", None) or error.__cause__
     return error
 
