@@ -4,7 +4,7 @@ import ctypes
 
 # Of malloc.h, mallopt(3).
 _TRIM_THRESHOLD, _SIZE_OF_ITS_OWN, _MOST_OF_THEIR_OWN, _ARENAS = -1, -3, -4, -8
-_LARGE = 4 << 20
+_LARGE = 1 << 20
 _KEPT = 1 << 30
 
 
