@@ -85,7 +85,7 @@ def server(page_files: Path, folder: Path) -> Iterator[Server]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: a process has one such browser at a time, and other folders open theirs
 def browser() -> Iterator[Any]:
     with chromium(*SWITCHES) as opened:
         yield opened
