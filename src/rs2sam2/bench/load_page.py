@@ -3,52 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rs2sam2.errors import DataError
-from rs2sam2.evaluation.provenance import run_facts, versions_of
-from rs2sam2.evaluation.tabular import Table, markdown_table, percent
+from rs2sam2.evaluation.report_markdown import report_page
+from rs2sam2.evaluation.tabular import Table, percent
 
 _HEAD = """# How fast weights load, and what they need
 
 Written by `rs2sam2 bench load --render {source}`; do not edit. Each line is a fresh process, with the weight file
 in the page cache. "Own memory" is what the process needs for itself at the peak (RssAnon of Linux), beyond what it had
 after its imports; pages of a file that is mapped belong to the system and are shared.
-
-| | |
-|---|---|
 """
 
 
 def page(report: Mapping[str, Any], source: str) -> str:
-    """The page in Markdown.
-
-    Args:
-        report: what `rs2sam2 bench load` wrote.
-        source: name of the file that it was read from.
+    """The page in Markdown, of a report and the name of its file.
 
     Raises:
         DataError: if the report lacks something.
     """
-    try:
-        facts = _facts(report)
-        tables = [_loading(report), _answering(report), _converting(report)]
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench load") from error
-    rows = "".join(f"| {name} | {value} |\n" for name, value in facts)
-    return _HEAD.format(source=source) + rows + "\n" + "\n".join(map(markdown_table, tables))
+    return report_page(
+        _HEAD,
+        report,
+        source,
+        "bench load",
+        _facts,
+        lambda report: [_loading(report), _answering(report), _converting(report)],
+    )
 
 
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    run = report["run"]
     return [
-        *run_facts(run),
         ("Parameters", f"{report['loads'][0]['parameters']:,}"),
         (
             "Machine",
-            f"{report['cores']} cores, {_gigabytes(report['memory_bytes'])} GB, {run['torch_threads']} torch threads, "
+            f"{report['cores']} cores, {_gigabytes(report['memory_bytes'])} GB, "
+            f"{report['run']['torch_threads']} torch threads, "
             f"load average {report['load_average_at_end']:.1f} at the end",
         ),
-        ("Seed", str(run["seed"])),
-        ("Versions", versions_of(run)),
     ]
 
 

@@ -3,46 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rs2sam2.errors import DataError
-from rs2sam2.evaluation.provenance import run_facts, versions_of
-from rs2sam2.evaluation.tabular import Table, markdown_table
+from rs2sam2.evaluation.report_markdown import report_page
+from rs2sam2.evaluation.tabular import Table
 
 _HEAD = """# Large rasters: memory and speed
 
 Written by `rs2sam2 bench raster --render {source}`; do not edit. Rendered scenes at 0.1 m, asked for *"{expression}"*,
 with a mask and a GeoPackage as outputs.
-
-| | |
-|---|---|
 """
 
 
 def page(report: Mapping[str, Any], source: str) -> str:
-    """The page in Markdown.
-
-    Args:
-        report: what `rs2sam2 bench raster` wrote.
-        source: name of the file that it was read from.
+    """The page in Markdown, of a report and the name of its file.
 
     Raises:
         DataError: if the report lacks something.
     """
-    try:
-        head = _HEAD.format(source=source, expression=report["expression"])
-        facts, tables = _facts(report), [_memory(report), _speed(report), _dropping(report)]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench raster") from error
-    return (
-        head
-        + "".join(f"| {name} | {value} |\n" for name, value in facts)
-        + "\n"
-        + "\n".join(map(markdown_table, tables))
+    return report_page(
+        _HEAD,
+        report,
+        source,
+        "bench raster",
+        lambda _: [],
+        lambda report: [_memory(report), _speed(report), _dropping(report)],
     )
-
-
-def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    run = report["run"]
-    return [*run_facts(run), ("Seed", str(run["seed"])), ("Versions", versions_of(run))]
 
 
 def _memory(report: Mapping[str, Any]) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rs2sam2.bench.pages import bench_page
+from rs2sam2.evaluation.report_markdown import report_page, rounds_and_machine
 from rs2sam2.evaluation.tabular import Table, percent
 
 _HEAD = """# Runtimes side by side
@@ -21,7 +21,14 @@ def page(report: Mapping[str, Any], source: str) -> str:
     Raises:
         DataError: if the report lacks something.
     """
-    return bench_page(_HEAD, report, source, lambda report: [*map(_times, report["models"]), _exports(report)])
+    return report_page(
+        _HEAD,
+        report,
+        source,
+        "bench runtimes",
+        rounds_and_machine,
+        lambda report: [*map(_times, report["models"]), _exports(report)],
+    )
 
 
 def _times(model: Mapping[str, Any]) -> Table:

@@ -3,17 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rs2sam2.errors import DataError
-from rs2sam2.evaluation.provenance import run_facts, versions_of
-from rs2sam2.evaluation.tabular import Table, markdown_table
+from rs2sam2.evaluation.report_markdown import report_page
+from rs2sam2.evaluation.tabular import Table
 
 _HEAD = """# The service under load
 
 Written by `rs2sam2 bench serve --render {source}`; do not edit. A server with nano in a process of its own, on rendered
 scenes of 1024 pixels; clients on the same cores ask it in random order, each one request after the other.
-
-| | |
-|---|---|
 """
 _KINDS = {
     "model": "a new question: the model runs",
@@ -25,27 +21,19 @@ _KINDS = {
 
 
 def page(report: Mapping[str, Any], source: str) -> str:
-    """The page in Markdown.
-
-    Args:
-        report: what `rs2sam2 bench serve` wrote.
-        source: name of the file that it was read from.
+    """The page in Markdown, of a report and the name of its file.
 
     Raises:
         DataError: if the report lacks something.
     """
-    try:
-        facts, tables = _facts(report), [_requests(report), _burst(report), _tiles(report)]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench serve") from error
-    rows = "".join(f"| {name} | {value} |\n" for name, value in facts)
-    return _HEAD.format(source=source) + rows + "\n" + "\n".join(map(markdown_table, tables))
+    return report_page(
+        _HEAD, report, source, "bench serve", _facts, lambda report: [_requests(report), _burst(report), _tiles(report)]
+    )
 
 
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    run, memory = report["run"], report["memory_bytes"]
+    memory = report["memory_bytes"]
     return [
-        *run_facts(run),
         ("Requests", f"{report['requests']:,} by {report['clients']} clients in {report['seconds']:.0f} s"),
         ("Requests a second", f"{report['per_second']:.1f}"),
         ("Lost", str(report["lost"])),
@@ -55,8 +43,6 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{memory['end'] / 1e6:.0f} MB at the end ({100 * (memory['end'] / memory['mark'] - 1):+.1f} %)",
         ),
         ("Machine", f"{report['cores']} cores, load average {report['load_average_at_end']:.1f} at the end"),
-        ("Seed", str(run["seed"])),
-        ("Versions", versions_of(run)),
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rs2sam2.bench.pages import bench_page
+from rs2sam2.evaluation.report_markdown import report_page, rounds_and_machine
 from rs2sam2.evaluation.tabular import Table
 
 _HEAD = """# From nothing to a mask
@@ -19,7 +19,14 @@ def page(report: Mapping[str, Any], source: str) -> str:
     Raises:
         DataError: if the report lacks something.
     """
-    return bench_page(_HEAD, report, source, lambda report: [_whole(report), _packages(report)])
+    return report_page(
+        _HEAD,
+        report,
+        source,
+        "bench start",
+        rounds_and_machine,
+        lambda report: [_whole(report), _packages(report)],
+    )
 
 
 def _whole(report: Mapping[str, Any]) -> Table:

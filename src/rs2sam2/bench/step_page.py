@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from rs2sam2.errors import DataError
-from rs2sam2.evaluation.provenance import run_facts, versions_of
-from rs2sam2.evaluation.tabular import Table, markdown_table
+from rs2sam2.evaluation.report_markdown import report_page
+from rs2sam2.evaluation.tabular import Table
 
 _HEAD = """# One step of the paper's training, measured
 
 Written by `rs2sam2 bench step --render {source}`; do not edit. One optimisation step of the paper's trainable parts on
 one sample with random weights, on a CPU. *Computed* is what `rs2sam2 train plan` says without taking the step
 ([what training takes](train_plan.md)). A GB is 10^9 bytes.
-
-| | |
-|---|---|
 """
 _PHASES = {
     "build": "the model is built",
@@ -35,12 +32,14 @@ def page(report: Mapping[str, Any], planned: Mapping[str, Any], source: str) -> 
     Raises:
         DataError: if the report lacks something, or no plan is of this step.
     """
-    try:
-        facts, tables = _facts(report), [_memory(report, computed(report, planned)), _phases(report)]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench step") from error
-    rows = "".join(f"| {name} | {value} |\n" for name, value in facts)
-    return _HEAD.format(source=source) + rows + "\n" + "\n".join(map(markdown_table, tables))
+    return report_page(
+        _HEAD,
+        report,
+        source,
+        "bench step",
+        _facts,
+        lambda report: [_memory(report, computed(report, planned)), _phases(report)],
+    )
 
 
 def computed(report: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, int]:
@@ -71,14 +70,11 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     run, side = report["run"], report["image_size"]
     again = "computed again" if report["activation_checkpointing"] else "kept"
     return [
-        *run_facts(run),
         ("Model", f"{report['model']}, {report['parameters'] / 1e6:.1f} million parameters"),
         ("Trained", f"{report['trained'] / 1e6:.1f} million, as in the paper"),
         ("Step", f"1 sample, {side} x {side} pixels, {report['precision']}, activations {again}"),
         ("Seconds", f"{sum(report['phases'][name]['seconds'] for name in _PHASES if name != 'build'):.0f}"),
         ("Machine", f"{run['processor']}, {run['torch_threads']} torch threads"),
-        ("Seed", str(run["seed"])),
-        ("Versions", versions_of(run)),
     ]
 
 

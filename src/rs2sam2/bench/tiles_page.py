@@ -3,18 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rs2sam2.errors import DataError
-from rs2sam2.evaluation.provenance import run_facts, versions_of
-from rs2sam2.evaluation.tabular import Table, markdown_table
+from rs2sam2.evaluation.report_markdown import report_page
+from rs2sam2.evaluation.tabular import Table
 
 _HEAD = """# Tiles that are dropped early
 
 Written by `rs2sam2 bench tiles --render {source}`; do not edit. What
 [`drop_below`](scope.md#tiles-that-hold-nothing) costs and gains: a tile is not looked at where the union encoder alone
 gives P(present) below the setting.
-
-| | |
-|---|---|
 """
 _SETS = {
     "rendered": ("rendered scenes that chose the setting", "rendered scenes that did not"),
@@ -23,35 +19,23 @@ _SETS = {
 
 
 def page(report: Mapping[str, Any], source: str) -> str:
-    """The page in Markdown.
-
-    Args:
-        report: what `rs2sam2 bench tiles` wrote.
-        source: name of the file that it was read from.
+    """The page in Markdown, of a report and the name of its file.
 
     Raises:
         DataError: if the report lacks something.
     """
-    try:
-        facts, tables = _facts(report), [_costs(report), _others(report)]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{source}: the report lacks {error}: make it again with rs2sam2 bench tiles") from error
-    rows = "".join(f"| {name} | {value} |\n" for name, value in facts)
-    return _HEAD.format(source=source) + rows + "\n" + "\n".join(map(markdown_table, tables))
+    return report_page(_HEAD, report, source, "bench tiles", _facts, lambda report: [_costs(report), _others(report)])
 
 
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    run, seconds = report["run"], report["cpu_seconds"]
+    seconds = report["cpu_seconds"]
     return [
-        *run_facts(run),
         ("Setting", f"{report['drop_below']}: the highest that loses at most {100 * report['most_lost']:.0f} %"),
         (
             "CPU seconds for the scenes that did not choose",
             f"{seconds['looking_at_all']:.0f} looking at all, {seconds['dropping']:.0f} dropping: "
             f"{seconds['gain']:.2f} times less",
         ),
-        ("Seed", str(run["seed"])),
-        ("Versions", versions_of(run)),
     ]
 
 

@@ -1,6 +1,7 @@
 """`rs2sam2 bench ...`: measurements of this machine, each as one JSON object that says how it was made."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,9 @@ Output = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of whatever is rendered.")]
+Render = Annotated[
+    Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -58,9 +62,7 @@ def load(
         typer.Option(metavar="PATH_OR_NAME", help="A whole model; without it, the paper's with stand-in weights."),
     ] = None,
     seed: Seed = 1,
-    render: Annotated[
-        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
-    ] = None,
+    render: Render = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -72,10 +74,8 @@ def load(
     if render is not None:
         from rs2sam2.bench.load import FORMAT
         from rs2sam2.bench.load_page import page
-        from rs2sam2.evaluation.report_file import read_report
 
-        deliver(page(read_report(render, FORMAT, "bench load"), render.name), output)
-        return
+        return write_page(render, FORMAT, "load", page, output)
     import tempfile
 
     from rs2sam2.bench.load import make_full_size, measure
@@ -141,9 +141,7 @@ def raster(
     speed_side: Annotated[int, typer.Option(min=1024, help="Of the raster that is timed.")] = 8192,
     filled: Annotated[int, typer.Option(min=1, help="Every how many-th part shows a scene; the rest is black.")] = 4,
     seed: Seed = 1,
-    render: Annotated[
-        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
-    ] = None,
+    render: Render = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -155,10 +153,8 @@ def raster(
     if render is not None:
         from rs2sam2.bench.raster import FORMAT
         from rs2sam2.bench.raster_page import page
-        from rs2sam2.evaluation.report_file import read_report
 
-        deliver(page(read_report(render, FORMAT, "bench raster"), render.name), output)
-        return
+        return write_page(render, FORMAT, "raster", page, output)
     import tempfile
 
     from rs2sam2.bench.raster import measure
@@ -178,9 +174,7 @@ def serve(
     mark: Annotated[int, typer.Option(min=1, help="Requests after which memory is looked at first.")] = 500,
     side: Annotated[int, typer.Option(min=1000, help="Of a large raster whose tiles are timed, in pixels.")] = 20_000,
     seed: Seed = 1,
-    render: Annotated[
-        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
-    ] = None,
+    render: Render = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -192,10 +186,8 @@ def serve(
     if render is not None:
         from rs2sam2.bench.serve import FORMAT
         from rs2sam2.bench.serve_page import page
-        from rs2sam2.evaluation.report_file import read_report
 
-        deliver(page(read_report(render, FORMAT, "bench serve"), render.name), output)
-        return
+        return write_page(render, FORMAT, "serve", page, output)
     import tempfile
 
     from rs2sam2.bench.serve import measure
@@ -221,9 +213,7 @@ def tiles(
         ),
     ] = None,
     seed: Seed = 0,
-    render: Annotated[
-        Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
-    ] = None,
+    render: Render = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -232,10 +222,8 @@ def tiles(
     if render is not None:
         from rs2sam2.bench.tiles import FORMAT
         from rs2sam2.bench.tiles_page import page
-        from rs2sam2.evaluation.report_file import read_report
 
-        deliver(page(read_report(render, FORMAT, "bench tiles"), render.name), output)
-        return
+        return write_page(render, FORMAT, "tiles", page, output)
     from rs2sam2.bench import tiles as bench
     from rs2sam2.inference.segmenter import Segmenter
 
@@ -274,6 +262,27 @@ def finish(context: typer.Context, measured: dict[str, Any], seed: int, output: 
 
     run = run_record("bench", _typed(context), seed, "cpu")
     deliver(json.dumps({**measured, "run": run}, indent=1, allow_nan=False) + "\n", output)
+
+
+def write_page(
+    report: Path, version: str, bench: str, page: Callable[[dict[str, Any], str], str], output: Path | None
+) -> None:
+    """Print or write the page about a report.
+
+    Args:
+        report: of `rs2sam2 bench`.
+        version: the "format" that it has to have.
+        bench: the sub-command that writes such reports.
+        page: from a report and the name of its file to Markdown.
+        output: where it goes.
+
+    Raises:
+        DataError: the report cannot be read, or lacks something.
+        OutputError: the file cannot be written.
+    """
+    from rs2sam2.evaluation.report_file import read_report
+
+    deliver(page(read_report(report, version, f"bench {bench}"), report.name), output)
 
 
 def deliver(text: str, output: Path | None) -> None:

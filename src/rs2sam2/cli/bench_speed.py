@@ -6,11 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rs2sam2.cli.bench import Output, Overwrite, Seed, check_output, deliver, finish
-
-Render = Annotated[
-    Path | None, typer.Option(metavar="REPORT", help="Write the page about such a report, and measure nothing.")
-]
+from rs2sam2.cli.bench import Output, Overwrite, Render, Seed, check_output, finish, write_page
 
 
 def guard(
@@ -54,10 +50,8 @@ def start(
     if render is not None:
         from rs2sam2.bench.start import FORMAT
         from rs2sam2.bench.start_page import page
-        from rs2sam2.evaluation.report_file import read_report
 
-        deliver(page(read_report(render, FORMAT, "bench start"), render.name), output)
-        return
+        return write_page(render, FORMAT, "start", page, output)
     import tempfile
 
     from rs2sam2.bench.start import measure
@@ -89,10 +83,8 @@ def runtimes(
     if render is not None:
         from rs2sam2.bench.runtimes import FORMAT
         from rs2sam2.bench.runtimes_page import page
-        from rs2sam2.evaluation.report_file import read_report
 
-        deliver(page(read_report(render, FORMAT, "bench runtimes"), render.name), output)
-        return
+        return write_page(render, FORMAT, "runtimes", page, output)
     import tempfile
 
     from rs2sam2.bench.runtimes import measure, parse

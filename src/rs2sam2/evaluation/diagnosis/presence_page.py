@@ -6,10 +6,9 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from rs2sam2.errors import DataError
 from rs2sam2.evaluation.diagnosis.presence_curves import THIRDS, curve
-from rs2sam2.evaluation.provenance import run_facts, versions_of
-from rs2sam2.evaluation.tabular import Table, markdown_table, percent
+from rs2sam2.evaluation.report_markdown import report_page
+from rs2sam2.evaluation.tabular import Table, percent
 
 _SOURCES = {
     "object_score": ("SAM 2's object score", "#1b6ca8"),
@@ -26,47 +25,29 @@ thing, and of one that certainly does not. A model that listens to the words alo
 ![Curves of each source of P(present)](images/presence.svg)
 
 *Left: how many things are found for how many false alarms. Right: balanced accuracy over the threshold.*
-
-| | |
-|---|---|
 """
 _SIDE, _GAP, _EDGE = 250, 90, 60
 _INK, _FAINT = "#333333", "#cccccc"
 
 
 def page(report: Mapping[str, Any], source: str) -> str:
-    """The page in Markdown.
-
-    Args:
-        report: what `rs2sam2 diagnose --presence` wrote.
-        source: name of the file that it was read from.
+    """The page in Markdown, of a report and the name of its file.
 
     Raises:
         DataError: if the report lacks something.
     """
-    try:
-        run, weights, decision = report["run"], report["weights"], report["decision"]
-        facts = [
-            *run_facts(run),
-            ("Weights", f"{weights['name']}, sha256 `{weights['sha256']}`"),
-            (
-                "They say that a thing is there",
-                f"where {decision['presence']} is at least {decision['presence_threshold']}",
-            ),
-            ("Seed", str(run["seed"])),
-            ("Versions", versions_of(run)),
-        ]
-        parts = [markdown_table(table) for table in tables(report)]
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"{source}: the report lacks {error}: make it again with rs2sam2 diagnose --presence"
-        ) from error
-    return (
-        _HEAD.format(source=source)
-        + "".join(f"| {name} | {value} |\n" for name, value in facts)
-        + "\n"
-        + "\n".join(parts)
-    )
+    return report_page(_HEAD, report, source, "diagnose --presence", _facts, tables)
+
+
+def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    weights, decision = report["weights"], report["decision"]
+    return [
+        ("Weights", f"{weights['name']}, sha256 `{weights['sha256']}`"),
+        (
+            "They say that a thing is there",
+            f"where {decision['presence']} is at least {decision['presence_threshold']}",
+        ),
+    ]
 
 
 def tables(report: Mapping[str, Any]) -> Iterator[Table]:
