@@ -87,6 +87,14 @@ def test_a_part_is_answered_as_it_is_in_the_whole(data: st.DataObject) -> None:
     np.testing.assert_allclose(part, whole[top:bottom, left:right], atol=1e-3)
 
 
+def test_a_part_ends_where_it_ends() -> None:
+    """Its last cells lie beyond it: they give no further rows."""
+    down, across = axis(73, 4.25, 2, 0.0), axis(1, 4.25, 2, 0.0)
+    whole = answered_by_noise(Tiling(down, across), (0, 0), 0)
+    part = answered_by_noise(Tiling(down.part(0, 64), across), (0, 0), 0)
+    np.testing.assert_allclose(part, whole[:64], atol=1e-3)
+
+
 def answered_by_noise(tiling: Tiling, place: tuple[int, int], seed: int) -> np.ndarray:
     """What comes out when each tile says what nobody else says, known by where it lies."""
     blend, enlarging, strips = Blend(tiling, -9.0), Enlarging(tiling, 1, -99.0), []

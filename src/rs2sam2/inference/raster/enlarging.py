@@ -57,8 +57,9 @@ class Enlarging:
             return self._down.length
         if known < 2:
             return 0
-        # Those whose lower neighbour is known.
-        return max(0, floor((known - 0.5) * self._down.pitch + self._down.origin - 0.5))
+        # Those whose lower neighbour is known; a part's cells reach beyond it.
+        rows = floor((known - 0.5) * self._down.pitch + self._down.origin - 0.5)
+        return min(max(0, rows), self._down.length)
 
     def take(self, end: int) -> tuple[list[Logits | None], NDArray[np.bool_] | None]:
         """The rows from `next_row` to before `end`, which is at most `ready`.
