@@ -55,7 +55,7 @@ def test_all_of_it(config, tmp_path):
     assert (tmp_path / "docs/ablation.md").read_text() == page(report)
     assert set(report["rows"]["full"]["runs"]) == {"2026", "2027"}
     assert report["questions"]["rendered"]["places"] == 4 and report["questions"]["real"]["places"] == 2
-    assert {"real", "rendered", "real_clicks", "rendered_clicks"} <= report["questions"].keys()
+    assert {"real", "rendered", "real_clicks", "rendered_clicks", "real_several"} <= report["questions"].keys()
     assert report["rows"]["baseline"]["differences"]["real"]["seeds"].keys() == {"2026"}
     weights = {run["weights_sha256"] for row in report["rows"].values() for run in row["runs"].values()}
     assert len(weights) == 3, "another row or seed, other weights"

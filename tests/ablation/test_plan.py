@@ -88,6 +88,7 @@ def test_a_row_changes_what_it_is_named_for_alone():
         "adamw_only": {"model"},
         "without_pairs": {"data"},
         "without_clicks": {"model"},
+        "without_several": {"data"},
         "reads_never_first": {"model", "data"},
         "without_average": {"trainer"},
         "published_boundary": {"model"},

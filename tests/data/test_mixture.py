@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.data.groups import Collate, photometric
@@ -35,7 +36,9 @@ def _ground() -> Scene:
     )
 
 
-def _mixture(weights: MixtureWeights, paste_share: float = 0.0, seed: int = 1, length: int = 12) -> Mixture:
+def _mixture(
+    weights: MixtureWeights, paste_share: float = 0.0, seed: int = 1, length: int = 12, several: bool = True
+) -> Mixture:
     return Mixture(
         [_ground()],
         [],
@@ -45,6 +48,7 @@ def _mixture(weights: MixtureWeights, paste_share: float = 0.0, seed: int = 1, l
         step=1,
         seed=seed,
         paste_share=paste_share,
+        several=several,
     )
 
 
@@ -137,3 +141,14 @@ def test_a_batch_fits_the_model():
     assert smaller.image.shape == (6, 3, 96, 96) and smaller.mask.shape == smaller.classes.shape == (6, 96, 96)
     assert set(smaller.mask.unique().tolist()) <= {0, 1}
     assert out.mask_logits.shape == (16, 1, 32, 32)
+
+
+def test_without_several_no_sentence_means_more_than_one_thing():
+    def meant(several: bool) -> list[int]:
+        mixture = _mixture(MixtureWeights(0, 1, 0), length=40, several=several)
+        said = [mask for index in range(40) for group in mixture[index] for _, mask in group.said]
+        assert len(said) >= 40 * 2 * 3, "every group is full, whatever is left out"
+        return [ndimage.label(mask)[1] for mask in said]
+
+    assert max(meant(several=True)) > 1
+    assert max(meant(several=False)) == 1

@@ -42,8 +42,10 @@ def answered(segmenter: Segmenter, asked: dict[str, Questions], corrected: int) 
     found: dict[str, Columns] = {}
     for origin, questions in asked.items():
         some = questions.single[:: max(1, len(questions.single) // corrected)][:corrected] if corrected else []
+        drawn = masks(segmenter, questions)
         parts = {
-            origin: masks(segmenter, questions),
+            origin: drawn,
+            f"{origin}_several": about_several(drawn, questions),
             f"{origin}_pairs": presence(segmenter, questions) if questions.pairs else None,
             f"{origin}_clicks": clicks(segmenter, questions, some) if some else None,
         }
@@ -60,6 +62,13 @@ def masks(segmenter: Segmenter, questions: Questions) -> Columns:
             counts.append((int((meant & said).sum()), int((meant | said).sum())))
     intersection, union = zip(*counts, strict=True)
     return {"units": _units(questions.targets), "intersection": intersection, "union": union}
+
+
+def about_several(drawn: Columns, questions: Questions) -> Columns | None:
+    """Of what `masks` found, the rows of targets that are several things; None where there are none."""
+    single = {id(target) for target in questions.single}
+    rows = [row for row, target in enumerate(questions.targets) if id(target) not in single]
+    return {name: [column[row] for row in rows] for name, column in drawn.items()} if rows else None
 
 
 def presence(segmenter: Segmenter, questions: Questions) -> Columns:

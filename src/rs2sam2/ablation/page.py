@@ -41,7 +41,11 @@ _NOTE = (
     "percent, mean over seeds."
 )
 _DIFFERENCES = "Differences are to *{full}*, in points, pooled over the seeds that both have."
-_MORE = {"Presence, on pairs": ("real_pairs", "rendered_pairs"), "With clicks": ("real_clicks", "rendered_clicks")}
+_MORE = {
+    "About several things": ("real_several", "rendered_several"),
+    "Presence, on pairs": ("real_pairs", "rendered_pairs"),
+    "With clicks": ("real_clicks", "rendered_clicks"),
+}
 
 
 def files(name: str) -> tuple[Path, Path]:

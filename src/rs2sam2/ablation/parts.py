@@ -77,6 +77,8 @@ _CLICKS = {
 PARTS: Mapping[str, Part] = {
     "real": Part("real questions", _MASKS, "mIoU"),
     "rendered": Part("rendered questions", _MASKS, "mIoU"),
+    "real_several": Part("real questions about several things", _MASKS, "mIoU"),
+    "rendered_several": Part("rendered questions about several things", _MASKS, "mIoU"),
     "real_pairs": Part("presence on real pairs", _PRESENCE, "ranked right"),
     "rendered_pairs": Part("presence on rendered pairs", _PRESENCE, "ranked right"),
     "real_clicks": Part("real questions with clicks", _CLICKS, f"mIoU, {CLICKS} clicks"),

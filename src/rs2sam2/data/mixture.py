@@ -81,6 +81,7 @@ class Mixture(Dataset[tuple[Group, Group]]):
         paste_share: chance that roofs are pasted into a real cut.
         easy: from the first of these shares of the run on, easy groups become fewer, and from the second on there are
             none. An easy group says plain things of an easy scene (`rs2sam2.data.easy_scenes`).
+        several: whether what is said of scenes may speak of several things; of `annotated`, all is taken.
     """
 
     def __init__(
@@ -95,13 +96,14 @@ class Mixture(Dataset[tuple[Group, Group]]):
         seed: int,
         paste_share: float,
         easy: tuple[float, float] = (0.0, 0.0),
+        several: bool = True,
     ) -> None:
         self.scenes = scenes
         self.annotated: list[list[Sample]] = list(_by_image(annotated).values())
         self.shares = np.array([weights.rendered, weights.real, weights.annotated], dtype=float)
         self.shares /= self.shares.sum()
         self.phases, self.length, self.step, self.seed = phases, length, step, seed
-        self.paste_share, self.easy = paste_share, easy
+        self.paste_share, self.easy, self.several = paste_share, easy, several
 
     def __len__(self) -> int:
         """Number of items."""
@@ -137,8 +139,8 @@ class Mixture(Dataset[tuple[Group, Group]]):
             scene = self._real_cut(rng, phase.scene_size)
             scene = faded(scene, rng) if rng.random() < done / self.easy[1] else sparse(scene, rng)
             if scene.labels.any():
-                made = make_expressions(scene, rng, phase.group_size, 0.0, phase.absent_share / 4, plain=True)
-                if len(made) >= EASY_LEAST_SAID:
+                drawn = make_expressions(scene, rng, phase.group_size, 0.0, phase.absent_share / 4, plain=True)
+                if len(made := self._allowed(drawn)) >= EASY_LEAST_SAID:
                     return _said(rng, phase, scene, made)
         return self._annotated_group(rng, phase)
 
@@ -148,7 +150,7 @@ class Mixture(Dataset[tuple[Group, Group]]):
         for _ in range(MOST_ATTEMPTS):
             size = phase.scene_size
             scene = self._real_cut(rng, size) if source == REAL else render_scene(rng, size)
-            made = make_expressions(scene, rng, phase.group_size, absent_share=absent_share)
+            made = self._allowed(make_expressions(scene, rng, phase.group_size, absent_share=absent_share))
             if made:
                 break
         return scene, made
@@ -169,6 +171,9 @@ class Mixture(Dataset[tuple[Group, Group]]):
         elsewhere = [made for made in other[1] if made.targets and certainly_absent(made, attributes)]
         swapped = [replace(elsewhere[index], targets=()) for index in rng.permutation(len(elsewhere))[:wanted]]
         return _said(rng, phase, scene, [*_cycled(made, phase.group_size - len(swapped)), *swapped])
+
+    def _allowed(self, made: list[Expression]) -> list[Expression]:
+        return made if self.several else [one for one in made if not one.claim.plural]
 
     def _real_cut(self, rng: np.random.Generator, size: int) -> Scene:
         """A square window of real ground, mostly around a thing, turned and scaled, now and then with pasted roofs."""

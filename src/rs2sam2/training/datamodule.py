@@ -29,6 +29,7 @@ class MixtureDataModule(pl.LightningDataModule):
         mixture: how sources are mixed.
         paste_share: chance that roofs are pasted into a real cut.
         easy: shares of the run at which easy groups become fewer, and at which they end (see `Mixture`).
+        several: whether sentences may speak of several things at once.
         workers: processes that prepare samples; 0 prepares them in the training process.
         seed: of all samples.
     """
@@ -45,6 +46,7 @@ class MixtureDataModule(pl.LightningDataModule):
         max_text_tokens: int = 64,
         paste_share: float = 0.3,
         easy: tuple[float, float] = (0.0, 0.0),
+        several: bool = True,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -56,7 +58,7 @@ class MixtureDataModule(pl.LightningDataModule):
         self.root, self.tokenizer_path = root, tokenizer
         self.steps, self.phases, self.mixture, self.pairs = steps, phases, mixture, groups // 2
         self.union_image_size, self.max_text_tokens = union_image_size, max_text_tokens
-        self.paste_share, self.easy, self.workers, self.seed = paste_share, easy, workers, seed
+        self.paste_share, self.easy, self.several, self.workers, self.seed = paste_share, easy, several, workers, seed
 
     def prepare_data(self) -> None:
         """Train the tokeniser if there is none yet."""
@@ -68,7 +70,7 @@ class MixtureDataModule(pl.LightningDataModule):
         scenes = load_scenes(self.root / "refer", "train")
         annotated = [
             *RRSISD(self.root / "refer", "train"),
-            *RRSISD(self.root / "refer", "train", split_by="group"),
+            *(RRSISD(self.root / "refer", "train", split_by="group") if self.several else ()),
             *no_target(self.root, "train"),
         ]
         self.train_set = Mixture(
@@ -81,6 +83,7 @@ class MixtureDataModule(pl.LightningDataModule):
             seed=self.seed,
             paste_share=self.paste_share,
             easy=self.easy,
+            several=self.several,
         )
         rank_zero_info(
             f"{len(scenes)} real scenes, {len(annotated)} annotated sentences, {2 * self.steps * step} groups"
