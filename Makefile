@@ -100,7 +100,7 @@ $(BIN)/python:
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV): some minutes the first time, most of them for PyTorch (its log: $(LOG))"
 	@rm -f $(STAMP); if ! $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
-	    --constraint constraints.txt --editable '.[geo,serve,train,notebook,onnx,openvino,dev]' >$(LOG) 2>&1; then \
+	    --constraint constraints.txt --editable '.[geo,serve,train,notebook,onnx,openvino,ray,dev]' >$(LOG) 2>&1; then \
 	    tail -n 20 $(LOG) >&2; echo "The installation failed, as said above; make starts it again." >&2; exit 1; \
 	fi
 	@touch $(STAMP)

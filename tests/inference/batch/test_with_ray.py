@@ -3,13 +3,18 @@
 import importlib.util
 import json
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.dataset
 import pytest
+from batch_catalogues import served_catalogue
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,20 +28,42 @@ def command(make_scene, weights_folder: Path, tmp_path: Path) -> list[str]:
     """Six scenes, each of some seconds of work, and two workers."""
     for seed in range(6):
         make_scene(tmp_path / "in" / f"s{seed}.tif", seed, side=800)
-    options = ["--weights", str(weights_folder), "--threshold", "0.05", "--device", "cpu"]
-    options += ["--gsd", "0.1", "-e", "the large white building", "-o", str(tmp_path / "out")]
-    return [
-        sys.executable,
-        "-m",
-        "rs2sam2",
-        "batch",
-        str(tmp_path / "in"),
-        *options,
-        "--engine",
-        "ray",
-        "--workers",
-        "2",
-    ]
+    return asking(tmp_path / "in", weights_folder, tmp_path / "out", "--gsd", "0.1")
+
+
+def asking(scenes: Path | str, weights: Path, out: Path, *more: str) -> list[str]:
+    options = ["--weights", str(weights), "--threshold", "0.05", "--device", "cpu", *more]
+    options += ["-e", "the large white building", "-o", str(out), "--engine", "ray", "--workers", "2"]
+    return [sys.executable, "-m", "rs2sam2", "batch", str(scenes), *options]
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which a cluster of somebody else's is reached, on this machine and with a token."""
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"]
+    command += ["--port", str(port), "--num-cpus", "2", "--include-dashboard", "false"]
+    command += ["--object-store-memory", str(128 << 20)]
+    log = tmp_path_factory.mktemp("ray") / "log.txt"
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment) as running,
+    ):
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while "Ray runtime started" not in log.read_text():
+                if running.poll() is not None:
+                    skip_where_ray_is_too_slow(log.read_text())
+                    raise AssertionError(log.read_text())
+                assert time.monotonic() < deadline, "the cluster was never there"
+                time.sleep(0.2)
+            yield {**environment, "RAY_ADDRESS": f"127.0.0.1:{port}"}
+            assert running.poll() is None, "the cluster is gone"
+        finally:
+            running.terminate()
 
 
 def statuses(folder: Path) -> dict[str, dict]:
@@ -92,3 +119,35 @@ def test_weights_that_are_none_are_one_line(command, tmp_path):
     assert run.returncode == 2, run.stderr
     assert run.stderr.splitlines()[-1].startswith(f"rs2sam2: {tmp_path}")
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.timeout(3 * PATIENCE)
+def test_a_running_cluster_answers_a_served_catalogue_and_is_left_running(
+    cluster, make_scene, server, weights_folder, tmp_path
+):
+    names = ["a", "b", "c"]
+    served_catalogue(server.folder, names)
+    for seed, name in enumerate(names):
+        make_scene(server.folder / "cogs" / f"{name}.tif", seed)
+    command = asking(f"{server.url}/catalog.json", weights_folder, tmp_path / "out")
+
+    def run() -> str:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=cluster,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "3 of 3 scenes answered" in run()
+    assert {path for path, part in server.requests if part} == {f"/cogs/{name}.tif" for name in names}
+    table = pyarrow.dataset.dataset(tmp_path / "out" / "segments", partitioning="hive").to_table()
+    assert set(table["scene"].to_pylist()) == {path.name for path in tmp_path.glob("out/scenes/*")}
+
+    wrote = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/scenes/*/*")}
+    assert "3 of 3 scenes answered, 3 of them before" in run()
+    assert wrote == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/scenes/*/*")}

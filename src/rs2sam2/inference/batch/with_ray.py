@@ -126,7 +126,8 @@ def _start(ray: Any, local: Mapping[str, Any]) -> None:  # noqa: ANN401 - a modu
             ray.shutdown()
             if not left:
                 raise Rs2Sam2Error(
-                    f"Ray: no cluster ({error}): check RAY_ADDRESS, or unset it for one on this machine"
+                    f"Ray: no cluster ({error}): check RAY_ADDRESS, and set RAY_AUTH_MODE=token where the cluster asks "
+                    "for a token; or unset the address for a cluster on this machine"
                 ) from error
 
 
