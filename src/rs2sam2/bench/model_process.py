@@ -41,11 +41,12 @@ def main() -> None:
 
 
 def _ours(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]:
-    config, dtype = ModelConfig.preset(preset), getattr(torch, precision)
+    config, in_int8 = ModelConfig.preset(preset), precision == "int8"
+    dtype = torch.bfloat16 if in_int8 else getattr(torch, precision)
     heap.keep_freed()
     model = on_meta(config)
     shapes = shapes_of(model)
-    fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype)
+    fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype, in_int8=in_int8)
     times = PartTimes(model)
     image, union_image, ids = seeded_inputs(config, int(seed))
     inputs = image.to(dtype), union_image.to(dtype), ids, torch.ones_like(ids, dtype=torch.bool)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rs2sam2.cli.segment import Precision, clean_on_sigterm
+from rs2sam2.cli.segment import PRECISION_HELP, Precision, clean_on_sigterm
 from rs2sam2.inference.batch.run import Engine
 from rs2sam2.inference.outputs.options import PolygonOptions
 from rs2sam2.inference.raster.options import RasterOptions
@@ -34,7 +34,7 @@ def batch(
         str, typer.Option(metavar="WEIGHTS", help="nano, weights on disk, or owner/name[:subfolder] on the Hub.")
     ] = "nano",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, mps; without it the fastest that is there.")] = None,
-    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 where it is fast.")] = Precision.auto,
+    precision: Annotated[Precision, typer.Option(help=PRECISION_HELP)] = Precision.auto,
     threshold: Annotated[
         float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
     ] = None,

@@ -31,6 +31,10 @@ class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
+    int8 = "int8"
+
+
+PRECISION_HELP = "auto: bfloat16 where it is fast. int8: on CPUs, faster still for models of SAM 2's sizes."
 
 
 class ProbabilityType(StrEnum):
@@ -78,7 +82,7 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest that is there.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 where it is fast.")] = Precision.auto,
+    precision: Annotated[Precision, typer.Option(help=PRECISION_HELP)] = Precision.auto,
     runtime: Annotated[
         Runtime | None,
         typer.Option(help="What runs the model; onnx and openvino run exported weights. Without it the weights' own."),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rs2sam2.cli.segment import PRECISION_HELP, Precision
+
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "rio_tiler", "prometheus_client", "pycocotools")
 
 
@@ -21,6 +23,7 @@ def serve(
         str, typer.Option(metavar="WEIGHTS", help="nano, weights on disk, or owner/name[:subfolder] on the Hub.")
     ] = "nano",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest.")] = None,
+    precision: Annotated[Precision, typer.Option(help=PRECISION_HELP)] = Precision.auto,
     token: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +60,7 @@ def serve(
         insecure=insecure,
         weights=weights,
         device=device,
+        precision=precision.value,
         keep=keep,
         basemap=basemap,
         limits=Limits(waiting=waiting, request_seconds=seconds, upload_bytes=upload * MEGABYTE),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +15,9 @@ from rs2sam2.checkpoints.native import save_decision
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.export.running import AnyBundle, AnyModel, Runtime, open_exported
-from rs2sam2.inference.device import Precision, check_precision, choose_device, choose_dtype
+from rs2sam2.inference.device import Precision, check_int8, check_precision, choose_device, choose_dtype
 from rs2sam2.inference.segmentation import Weights
+from rs2sam2.model.int8 import Int8Linear
 from rs2sam2.model.rs2sam2 import RS2SAM2
 
 
@@ -27,8 +29,10 @@ class Pretrained:
         self._bundle, self._source = bundle, source
         self._model: AnyModel = bundle.model
         self._device, self._dtype = torch.device("cpu"), torch.float32  # what exported graphs take
+        self._in_int8 = False
         if isinstance(self._model, RS2SAM2):
             self._model.eval()
+            self._in_int8 = any(isinstance(module, Int8Linear) for module in self._model.modules())
             parameter = next(self._model.parameters())
             self._device, self._dtype = parameter.device, parameter.dtype
         self.weights = Weights(bundle.name, bundle.sha256, bundle.license)
@@ -60,7 +64,8 @@ class Pretrained:
                 `rs2sam2 export` made of them; or `owner/name` of a model on the Hub, also as
                 `owner/name@revision:subfolder`, which is downloaded the first time.
             device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
-            precision: "auto" is bfloat16 where it is fast and exact enough (`choose_dtype`), float32 elsewhere.
+            precision: "auto" is bfloat16 where it is fast and exact enough (`choose_dtype`), float32 elsewhere. "int8"
+                is for CPUs: linear layers multiply 8-bit integers, whatever the weights are stored in.
             runtime: "torch" for weights, "onnx" or "openvino" for exported ones; None is what they were made for.
             subfolder: of the folder or of the model on the Hub.
             revision: branch, tag or commit of a model on the Hub.
@@ -84,7 +89,10 @@ class Pretrained:
                 f"`rs2sam2 export {name_or_path} DST --format {runtime}`, and name DST"
             )
         place = choose_device(device)
-        return cls(load_any(source, place, lambda config: choose_dtype(place, precision, config)), source)
+        if in_int8 := precision == "int8":
+            check_int8(place)
+        dtype = partial(choose_dtype, place, precision)
+        return cls(load_any(source, place, dtype, in_int8=in_int8), source)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the weights as a folder of ours: safetensors, configuration, tokenizer, provenance and model card.

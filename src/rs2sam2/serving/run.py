@@ -55,7 +55,7 @@ def serve(settings: Settings) -> None:
     os.environ.update({name: value for name, value in _GDAL.items() if name not in os.environ})
     listening = _listen(settings)
     with listening:
-        segmenter = Segmenter.from_pretrained(settings.weights, settings.device)
+        segmenter = Segmenter.from_pretrained(settings.weights, settings.device, settings.precision)  # type: ignore[arg-type]
         service = Service(settings, segmenter)
         config = uvicorn.Config(
             create_app(service),

@@ -43,7 +43,8 @@ def evaluate(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"], typer.Option(help="auto is bfloat16 on GPUs that have it.")
+        Literal["auto", "float32", "bfloat16", "int8"],
+        typer.Option(help="auto is bfloat16 where it is fast; int8 is for CPUs."),
     ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 2026,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away an earlier run in the folder.")] = False,
