@@ -83,7 +83,7 @@ def _measured(section: Section, rounds: int, root: Path | None, seed: int) -> di
     elif section is Section.expressions:
         from rs2sam2.bench.model_expressions import expressions
 
-        measured = expressions(rounds, seed)
+        measured = expressions("large", rounds, seed)
     elif section is Section.tried:
         from rs2sam2.bench.model_tried import tried
 
