@@ -131,6 +131,25 @@ class TestPage:
         assert "| nano's file over that in float32 | 0.310 | at most 0.3 | no |" in found
         assert "## nano's masks in int8 against float32" in found
 
+    def test_compiled(self) -> None:
+        found = page(
+            {
+                "compile": report(
+                    "compile",
+                    preset="nano",
+                    precision="float32",
+                    first={"cold": 100.0, "warm": 9.0},
+                    cache_bytes=5 * 10**6,
+                    seconds={"as it is": 0.05, "compiled": 0.04},
+                    gain=1.25,
+                )
+            }
+        )
+        assert (
+            "| first pass, cold start (wall time) | 100.00 s |" in found and "| a pass, compiled | 40.0 ms |" in found
+        )
+        assert "1.25 times as fast" in found
+
     def test_what_a_report_lacks(self) -> None:
         with pytest.raises(DataError, match="lacks 'ours'"):
             page({"nano": report("nano")})

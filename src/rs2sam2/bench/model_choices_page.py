@@ -60,6 +60,28 @@ def int8_section(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def compile_section(report: Mapping[str, Any]) -> list[str]:
+    """`--compile`."""
+    rows = [
+        *((f"first pass, {start} start (wall time)", time_text(taken)) for start, taken in report["first"].items()),
+        *((f"a pass, {way}", time_text(taken)) for way, taken in report["seconds"].items()),
+    ]
+    return [
+        markdown_table(
+            Table(
+                f"{report['preset']} compiled, {report['precision']}",
+                ("", "time"),
+                rows,
+                f"Compiled code is {report['gain']:.2f} times as fast. A pass is reading and looking, without the mask "
+                "decoder, which is not compiled. A cold start finds no code and makes it with the C++ compiler; a warm "
+                "one is the next process, which traces the graphs again and finds the code in the cache, "
+                f"{report['cache_bytes'] / 1e6:.0f} MB. The full-size model is not measured: making its code takes too "
+                "long.",
+            )
+        )
+    ]
+
+
 def _masks(precision: str, report: Mapping[str, Any], asked: float, note: str) -> str:
     rows = [
         (name, percent(report[key]["mean"]), percent(report[key]["median"]), percent(report[key]["share_above"]),

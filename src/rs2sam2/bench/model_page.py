@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rs2sam2.bench.model import FLOATS, FORMAT
-from rs2sam2.bench.model_choices_page import agreement_section, int8_section
+from rs2sam2.bench.model_choices_page import agreement_section, compile_section, int8_section
 from rs2sam2.bench.model_parts import PARTS
 from rs2sam2.bench.model_text import bar, gigabytes, time_text
 from rs2sam2.bench.model_tried import AS_IT_IS, INT8
@@ -69,6 +69,7 @@ def page(reports: Reports) -> str:
         "tried": _tried,
         "agreement": agreement_section,
         "int8": int8_section,
+        "compile": compile_section,
         "expressions": _expressions,
     }
     try:

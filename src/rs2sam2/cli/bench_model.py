@@ -18,6 +18,7 @@ class Section(StrEnum):
     tried = "tried"
     agreement = "agreement"
     int8 = "int8"
+    compile = "compile"
     expressions = "expressions"
 
 
@@ -27,7 +28,7 @@ def model(
         Section | None,
         typer.Option(
             help="full: the paper's model. nano. tried: what each trick is worth. agreement: masks of two precisions. "
-            "int8: its gain, files and masks. "
+            "int8: its gain, files and masks. compile: what it gains and takes. "
             "expressions: several on one image."
         ),
     ] = None,
@@ -84,6 +85,10 @@ def _measured(section: Section, rounds: int, root: Path | None, seed: int) -> di
         from rs2sam2.bench.model_expressions import expressions
 
         measured = expressions("large", rounds, seed)
+    elif section is Section.compile:
+        from rs2sam2.bench.model_compiled import compiled
+
+        measured = compiled("nano", rounds, seed)
     elif section is Section.tried:
         from rs2sam2.bench.model_tried import tried
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rs2sam2.cli.model_options import ModelOptions, Runtime
+from rs2sam2.cli.model_options import Compiled, ModelOptions, Runtime
 from rs2sam2.cli.prompt_options import PromptOptions
 from rs2sam2.errors import ConfigError
 from rs2sam2.inference.outputs.options import PolygonOptions
@@ -87,6 +87,7 @@ def segment(
         Runtime | None,
         typer.Option(help="What runs the model; onnx and openvino run exported weights. Without it the weights' own."),
     ] = None,
+    compiled: Compiled = False,
     threshold: Annotated[
         float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
     ] = None,
@@ -172,7 +173,7 @@ def segment(
         raise ConfigError(
             "--point and --box speak of an image that is looked at once: leave them out, or the options about tiles"
         )
-    model = ModelOptions(weights, device, precision.value, runtime)
+    model = ModelOptions(weights, device, precision.value, runtime, compiled)
     if asked_for or (not pointed and _is_large(image)):
         from rs2sam2.cli.segment_raster import segment_tiles
         from rs2sam2.inference.raster.options import RasterOptions

@@ -40,9 +40,10 @@ class Looking(Pretrained):
     def room(self) -> int:
         """How many questions may go through the model together now, see `rs2sam2.inference.room`.
 
-        In int8 it is one: a layer's numbers get one scale, and no answer is to depend on what is asked beside it.
+        In int8 it is one: a layer's numbers get one scale, and no answer is to depend on what is asked beside it. So it
+        is for code that was made for one shape.
         """
-        return 1 if self._in_int8 else largest_batch(self._model.config, self._dtype, self._device)
+        return 1 if self._one_by_one else largest_batch(self._model.config, self._dtype, self._device)
 
     def look(self, views: Sequence[Views], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
         """What the model itself says to one expression for each of as many prepared images, in one pass.
@@ -119,8 +120,8 @@ class Looking(Pretrained):
         return (output.one(index) for index in range(len(ids)))
 
     def _parts(self, questions: int) -> Iterator[slice]:
-        """Which questions go through the model together: all, or in int8 (see `room`) one after the other."""
-        together = 1 if self._in_int8 else questions
+        """Which questions go through the model together: all, or one after the other (see `room`)."""
+        together = 1 if self._one_by_one else questions
         return (slice(start, start + together) for start in range(0, questions, together))
 
     def _where_the_model_is(self, pixels: Tensor, union_pixels: Tensor) -> Views:
