@@ -7,6 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+CACHE_VARIABLE = "RS2SAM2_CACHE"
+
+
+def cache_folder() -> Path:
+    """Where this package keeps what it can get again: `RS2SAM2_CACHE`, or `rs2sam2` among the user's caches."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "rs2sam2"
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:

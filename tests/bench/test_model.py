@@ -17,6 +17,7 @@ from rs2sam2.bench.model_picture import save_picture
 from rs2sam2.bench.model_products import PRECISIONS, Products, counted
 from rs2sam2.bench.watched import watched
 from rs2sam2.cli import main
+from rs2sam2.cli.bench_model import Section
 from rs2sam2.errors import DataError
 from tiny import tiny_config, tiny_inputs, tiny_model
 
@@ -111,6 +112,44 @@ class TestPage:
     def test_without_transformers(self) -> None:
         assert "transformers was not measured: no transformers" in page({"full": report("full", **measured(5.0, None))})
 
+    def test_int8_against_what_was_asked(self) -> None:
+        agrees = {"questions": 3, "presence_differs": 0, "cpu_seconds": {"float32": 1.0, "int8": 1.0}}
+        spread = {"mean": 0.985, "median": 0.99, "share_above": 0.5}
+        one = {"seconds": 1.0, "peak_resident_bytes": 10**9}
+        found = page(
+            {
+                "int8": report(
+                    "int8",
+                    ours={"bfloat16": {**one, "seconds": 1.3}, "int8": one},
+                    gain=1.3,
+                    files={"nano": {"ratio": 0.31}},
+                    agreement={**agrees, "masks": spread, "answers": spread},
+                )
+            }
+        )
+        assert "| full size, bfloat16's time over int8's | 1.30 | at least 1.25 | yes |" in found
+        assert "| nano's file over that in float32 | 0.310 | at most 0.3 | no |" in found
+        assert "## nano's masks in int8 against float32" in found
+
+    def test_compiled(self) -> None:
+        found = page(
+            {
+                "compile": report(
+                    "compile",
+                    preset="nano",
+                    precision="float32",
+                    first={"cold": 100.0, "warm": 9.0},
+                    cache_bytes=5 * 10**6,
+                    seconds={"as it is": 0.05, "compiled": 0.04},
+                    gain=1.25,
+                )
+            }
+        )
+        assert (
+            "| first pass, cold start (wall time) | 100.00 s |" in found and "| a pass, compiled | 40.0 ms |" in found
+        )
+        assert "1.25 times as fast" in found
+
     def test_what_a_report_lacks(self) -> None:
         with pytest.raises(DataError, match="lacks 'ours'"):
             page({"nano": report("nano")})
@@ -148,7 +187,7 @@ class TestPage:
 
     def test_the_page_that_ships_is_that_of_the_figures_that_ship(self) -> None:
         docs = Path(__file__).parents[2] / "docs"
-        names = ("full", "nano", "tried", "agreement", "expressions")
+        names = [section.value for section in Section]
         assert (docs / "performance.md").read_text() == page(read_sections(docs / "numbers", names))
 
 

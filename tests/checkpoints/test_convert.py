@@ -178,9 +178,19 @@ class TestWhatDoesNotFit:
         name = "visual_model.image_encoder.trunk.blocks.1.proj.weight"
         assert "3 stages" in self.changed(tmp_path, state, lambda s: s.pop(name))
 
-    def test_whole_numbers_are_no_weights(self, tmp_path: Path, state: dict[str, Tensor]) -> None:
-        change = {"mask_linear.bias": torch.zeros(32, dtype=torch.int8)}
-        assert "whole numbers, the first: mask_linear.bias" in self.changed(tmp_path, state, lambda s: s.update(change))
+    @pytest.mark.parametrize(
+        ("dtype", "text"),
+        [
+            (torch.int32, "whole numbers, the first: mask_linear.bias"),
+            (torch.int8, "mask_linear.bias is int8, but there is no mask_linear.bias_scale"),
+        ],
+        ids=str,
+    )
+    def test_whole_numbers_are_no_weights(
+        self, tmp_path: Path, state: dict[str, Tensor], dtype: torch.dtype, text: str
+    ) -> None:
+        change = {"mask_linear.bias": torch.zeros(32, dtype=dtype)}
+        assert text in self.changed(tmp_path, state, lambda s: s.update(change))
 
 
 @pytest.mark.parametrize("settings", [{}, {"model_type": "rs2sam2"}, {"encoder_attention_heads": 4}])

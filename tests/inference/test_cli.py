@@ -148,7 +148,7 @@ REFUSED = {
     "no expression": (["segment", "{scene}"], "say what to look for"),
     "unknown option": (["segment", "{scene}", TEXT, "--bogus"], "--bogus"),
     "unknown command": (["segmnt"], "segmnt"),
-    "precision": (["segment", "{scene}", TEXT, "--precision", "int8"], "int8"),
+    "precision": (["segment", "{scene}", TEXT, "--precision", "int4"], "int4"),
     "missing image": (["segment", "{folder}/no.png", TEXT], "no such file"),
     "image with a line break": (["segment", "{folder}/a\nb.png", TEXT], "no such file"),
     "text as image": (["segment", "{text}", TEXT], "not an image"),

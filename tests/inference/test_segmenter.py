@@ -171,8 +171,8 @@ def test_loading(weights_folder: Path) -> None:
         with pytest.raises(ConfigError, match="use 'cpu'") as error:
             Segmenter.from_pretrained(weights_folder, device=device)
         assert "\n" not in str(error.value)
-    with pytest.raises(ConfigError, match="precision 'int8'"):
-        Segmenter.from_pretrained(weights_folder, precision="int8")
+    with pytest.raises(ConfigError, match="precision 'int4'"):
+        Segmenter.from_pretrained(weights_folder, precision="int4")
     with pytest.raises(WeightsError, match="nowhere"):
         Segmenter.from_pretrained("nowhere")
 

@@ -15,7 +15,7 @@ from rs2sam2.bench.watched import Watched, watched
 
 FORMAT = "rs2sam2.bench-model/1"
 FLOATS = ("float32", "bfloat16")
-_PROGRAM = ("-m", "rs2sam2.bench.model_process")
+PROGRAM = ("-m", "rs2sam2.bench.model_process")
 
 
 def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
     with ExitStack() as stack:
 
         def start(*arguments: object) -> Watched:
-            return stack.enter_context(watched(_PROGRAM, *arguments))
+            return stack.enter_context(watched(PROGRAM, *arguments))
 
         products = start("products", preset)
         ours = {precision: start("ours", preset, precision, seed) for precision in FLOATS}
@@ -59,14 +59,14 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
         "products": rates,
         "ours": {
             precision: _of_ours(
-                {**process.start, **_figures([round_[precision] for round_ in said])},
+                {**process.start, **figures([round_[precision] for round_ in said])},
                 operations / rates[precision]["per_second"],
             )
             for precision, process in ours.items()
         },
         "transformers": theirs.start
         if "missing" in theirs.start
-        else {**theirs.start, **_figures([round_["transformers"] for round_ in said])},
+        else {**theirs.start, **figures([round_["transformers"] for round_ in said])},
     }
 
 
@@ -91,7 +91,8 @@ def ratios(measured: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def _figures(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def figures(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of what a model's process said in several rounds: medians, and the most memory."""
     seconds = [one["seconds"] for one in said]
     found = {
         "seconds": median(seconds),

@@ -4,29 +4,37 @@ Each is a "kind" with its arguments, gets ready, and works once whenever it is t
 Seconds are CPU seconds of one thread: what else the machine does counts little.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rs2sam2.bench.load_seeded import seeded_inputs, seeded_weight
 from rs2sam2.bench.memory import resident
+from rs2sam2.bench.model_compiled import WAYS
 from rs2sam2.bench.model_parts import PartTimes
 from rs2sam2.bench.model_products import Products
 from rs2sam2.bench.watched import say
 from rs2sam2.checkpoints.native import fill, on_meta, shapes_of
 from rs2sam2.config import ModelConfig
 from rs2sam2.inference import heap
+from rs2sam2.inference.device import choose_dtype
+from rs2sam2.model.rs2sam2 import RS2SAM2, Reading, Sight
 
 Work = Callable[[], dict[str, Any]]
+_EXPRESSIONS = 1, 2
+"""More would take more memory, and say the same: picture and words meet in the first block already."""
 
 
 def main() -> None:
-    """Run `ours PRESET PRECISION SEED`, `transformers PRESET SEED` or `products PRESET`."""
+    """Run one of `_KINDS` with its arguments: `ours PRESET PRECISION SEED`, `products PRESET` and so on."""
     torch.set_num_threads(1)
     kind, *arguments = sys.argv[1:]
     try:
@@ -40,15 +48,78 @@ def main() -> None:
             goes_on = say(work())
 
 
-def _ours(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]:
-    config, dtype = ModelConfig.preset(preset), getattr(torch, precision)
+def _seeded(preset: str, precision: str, seed: str) -> tuple[RS2SAM2, tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """A model with stand-in weights, and what its forward takes, for one question."""
+    config, in_int8 = ModelConfig.preset(preset), precision == "int8"
+    dtype = torch.bfloat16 if in_int8 else getattr(torch, precision)
     heap.keep_freed()
     model = on_meta(config)
     shapes = shapes_of(model)
-    fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype)
-    times = PartTimes(model)
+    fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype, in_int8=in_int8)
     image, union_image, ids = seeded_inputs(config, int(seed))
-    inputs = image.to(dtype), union_image.to(dtype), ids, torch.ones_like(ids, dtype=torch.bool)
+    return model, (image.to(dtype), union_image.to(dtype), ids, torch.ones_like(ids, dtype=torch.bool))
+
+
+def _expressions(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
+    """As many CPU seconds as a pass in bfloat16 takes, by the number of expressions about one picture."""
+    model, inputs = _seeded(preset, "bfloat16", seed)
+
+    def work() -> dict[str, Any]:
+        seconds = {}
+        for count in _EXPRESSIONS:
+            several = [tensor.expand(count, *tensor.shape[1:]) for tensor in inputs]
+            start = time.process_time()
+            model(*several)
+            seconds[str(count)] = time.process_time() - start
+        return seconds
+
+    return work, {}
+
+
+def _compiled(preset: str, seed: str, cache: str) -> tuple[Work, dict[str, Any]]:
+    """Wall seconds of the "first" pass of compiled code, on all cores; then CPU seconds of each of `WAYS`."""
+    from rs2sam2.inference.compiling import check_compiler, compile_model
+
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+    device = torch.device("cpu")
+    check_compiler(device, in_int8=False)
+    precision = str(choose_dtype(device, "auto", ModelConfig.preset(preset))).removeprefix("torch.")
+    model, inputs = _seeded(preset, precision, seed)
+    ways: dict[str, Callable[[], object]] = {WAYS[0]: partial(_pass, model.read, model.look, inputs)}
+    compile_model(model, device)
+    ways[WAYS[1]] = partial(_pass, model.read, model.look, inputs)
+    asked = False
+
+    def work() -> dict[str, Any]:
+        nonlocal asked
+        if not asked:
+            asked = True
+            torch.set_num_threads(len(os.sched_getaffinity(0)))
+            start = time.perf_counter()
+            ways[WAYS[1]]()
+            taken = time.perf_counter() - start
+            torch.set_num_threads(1)
+            for run in ways.values():
+                run()
+            return {"first": taken}
+        seconds = {}
+        for name, run in ways.items():
+            before = time.process_time()
+            run()
+            seconds[name] = time.process_time() - before
+        return seconds
+
+    return work, {"precision": precision}
+
+
+def _pass(read: Callable[..., Reading], look: Callable[..., Sight], inputs: tuple[Tensor, ...]) -> Sight:
+    image, *asked = inputs
+    return look(image, read(*asked))
+
+
+def _ours(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]:
+    model, inputs = _seeded(preset, precision, seed)
+    times = PartTimes(model)
     Path("/proc/self/clear_refs").write_text("5")  # the peak of making weights is not that of using them
 
     def work() -> dict[str, Any]:
@@ -101,6 +172,8 @@ def _products(preset: str) -> tuple[Work, dict[str, Any]]:
 
 _KINDS: dict[str, Callable[..., tuple[Work, dict[str, Any]]]] = {
     "ours": _ours,
+    "expressions": _expressions,
+    "compiled": _compiled,
     "transformers": _theirs,
     "products": _products,
 }

@@ -2,7 +2,6 @@
 
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
@@ -17,7 +16,7 @@ from rs2sam2.checkpoints.native import on_meta
 from rs2sam2.config import ModelConfig
 from rs2sam2.inference import heap
 from rs2sam2.model import attention
-from rs2sam2.model.cross_attention import CrossAttention
+from rs2sam2.model.int8 import Int8Linear, Int8Weight, linear_layers
 
 AS_IT_IS, ATTENTION, MEMORY, INT8 = (
     "as it is",
@@ -60,20 +59,6 @@ def tried(rounds: int) -> dict[str, Any]:
     return {"blocks": [name for name, *_ in _BLOCKS], "seconds": seconds}
 
 
-class _Int8Linear(nn.Module):
-    """torch's own: weights in int8 with a scale for each channel, activations quantised as they come."""
-
-    def __init__(self, layer: nn.Linear) -> None:
-        super().__init__()
-        weight = layer.weight.float()
-        scales = weight.abs().amax(dim=1).double() / 127
-        quantised = torch.quantize_per_channel(weight, scales, torch.zeros(len(scales)).long(), 0, torch.qint8)
-        self.packed = torch.ops.quantized.linear_prepack(quantised, layer.bias.float())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.ops.quantized.linear_dynamic(x.float(), self.packed, False).to(x.dtype)  # type: ignore[no-any-return]
-
-
 def _main(way: str) -> None:
     torch.set_num_threads(1)
     if way != MEMORY:
@@ -92,17 +77,12 @@ def _run(config: ModelConfig, index: int, stage: int, text: Tensor, mask: Tensor
     for parameter in block.parameters():
         nn.init.normal_(parameter, std=0.02)
     if way == INT8:
-        _quantise(block)
+        for name in linear_layers(block):
+            layer = block.get_submodule(name)
+            assert isinstance(layer, nn.Linear)
+            block.set_submodule(name, Int8Linear(Int8Weight.of(layer.weight), layer.bias))
     image = torch.randn(1, side, side, config.hiera.widths[stage]).bfloat16()
     return lambda: block(image, text, mask)
-
-
-def _quantise(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        if isinstance(child, nn.Linear):
-            setattr(module, name, _Int8Linear(child))
-        elif not isinstance(child, CrossAttention):  # which uses its layers' weights, on a few tokens
-            _quantise(child)
 
 
 @contextmanager
@@ -126,5 +106,4 @@ def _seconds(run: Callable[[], object], times: int = 3) -> float:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", UserWarning)  # torch on the age of its quantised tensors
     _main(sys.argv[1])

@@ -1,8 +1,9 @@
-"""One forward pass by torch, ONNX Runtime and OpenVINO, in turns in one process, and how far their answers agree.
+"""One forward pass by torch, ONNX Runtime and OpenVINO, in turns with torch, and how far their answers agree.
 
-On one thread, and compared in CPU seconds.
+In one process, on one thread, and compared in CPU seconds. No more than two are open at a time.
 """
 
+import gc
 import os
 import statistics
 import time
@@ -55,7 +56,7 @@ def parse(models: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def measure(folder: Path, models: Sequence[tuple[str, int]], repeats: int, seed: int) -> dict[str, Any]:
-    """Export models, and let every runtime answer the same question in turns.
+    """Export models, and let every runtime answer the same question in turns with the first.
 
     Args:
         folder: for exports and stand-in weights.
@@ -110,41 +111,61 @@ def _export(source: Path, folder: Path) -> dict[str, Any]:
 def _measured(
     name: str, batch: int, source: Path, exported: Path, repeats: int, picture: RasterImage
 ) -> dict[str, Any]:
-    segmenters, opening = [], []
-    for runtime, precision in WAYS:
-        start = time.perf_counter()
-        place = source if runtime == "torch" else exported
-        segmenters.append(Segmenter.from_pretrained(place, "cpu", precision, runtime=runtime))  # type: ignore[arg-type]
-        opening.append(time.perf_counter() - start)
-    views = [[segmenter.views(picture)] * batch for segmenter in segmenters]
-    texts = [EXPRESSION] * batch
-    logits = [_look(*one, texts) for one in zip(segmenters, views, strict=True)]
-    rounds: list[list[float]] = [[] for _ in WAYS]
-    busy: list[list[float]] = [[] for _ in WAYS]
-    for _ in range(repeats):
-        for seconds, cpu, segmenter, some in zip(rounds, busy, segmenters, views, strict=True):
-            start, before = time.perf_counter(), time.process_time()
-            _look(segmenter, some, texts)
-            seconds.append(time.perf_counter() - start)
-            cpu.append(time.process_time() - before)
+    first, opening = _opened(source, exported, WAYS[0])
+    views, texts = [first.views(picture)] * batch, [EXPRESSION] * batch
+    logits = _look(first, views, texts)
+    pairs = []
+    for way in WAYS[1:]:
+        other, opened = _opened(source, exported, way)
+        others = [other.views(picture)] * batch
+        found = _look(other, others, texts)
+        rounds = [(_timed(first, views, texts), _timed(other, others, texts)) for _ in range(repeats)]
+        pairs.append((way, opened, rounds, found))
+        del other  # the next one has its memory
+        gc.collect()
+    alone = [mine for _, _, rounds, _ in pairs for mine, _ in rounds]
     return {
         "name": name,
-        "image_side": segmenters[0].config.image_size,
+        "image_side": first.config.image_size,
         "batch": batch,
         "ways": [
-            {
-                "runtime": runtime,
-                "precision": precision,
-                "opening": opened,
-                "seconds": statistics.median(seconds),
-                "cpu_seconds": statistics.median(cpu),
-                "relative": statistics.median(mine / first for mine, first in zip(cpu, busy[0], strict=True)),
-                **agreement(found, logits[0]),
-            }
-            for (runtime, precision), opened, seconds, cpu, found in zip(
-                WAYS, opening, rounds, busy, logits, strict=True
-            )
+            _figures(WAYS[0], opening, [(one, one) for one in alone], agreement(logits, logits)),
+            *(_figures(way, opened, rounds, agreement(found, logits)) for way, opened, rounds, found in pairs),
         ],
+    }
+
+
+def _opened(source: Path, exported: Path, way: tuple[str, str]) -> tuple[Segmenter, float]:
+    """What answers, and the seconds until it could."""
+    runtime, precision = way
+    start = time.perf_counter()
+    place = source if runtime == "torch" else exported
+    segmenter = Segmenter.from_pretrained(place, "cpu", precision, runtime=runtime)  # type: ignore[arg-type]
+    return segmenter, time.perf_counter() - start
+
+
+def _timed(segmenter: Segmenter, views: Sequence[Views], texts: Sequence[str]) -> tuple[float, float]:
+    """Seconds and CPU seconds of one pass."""
+    start, before = time.perf_counter(), time.process_time()
+    _look(segmenter, views, texts)
+    return time.perf_counter() - start, time.process_time() - before
+
+
+def _figures(
+    way: tuple[str, str],
+    opening: float,
+    rounds: Sequence[tuple[tuple[float, float], tuple[float, float]]],
+    agrees: dict[str, float],
+) -> dict[str, Any]:
+    """Of rounds, each of which is what the first and this one took, as `_timed` gives it."""
+    return {
+        "runtime": way[0],
+        "precision": way[1],
+        "opening": opening,
+        "seconds": statistics.median(mine for _, (mine, _) in rounds),
+        "cpu_seconds": statistics.median(mine for _, (_, mine) in rounds),
+        "relative": statistics.median(mine / first for (_, first), (_, mine) in rounds),
+        **agrees,
     }
 
 

@@ -61,9 +61,9 @@ def _times(model: Mapping[str, Any]) -> Table:
             )
             for way in model["ways"]
         ],
-        "One thread. Medians of rounds in which all took turns; CPU seconds are compared with those of the first line "
-        'in the same round. "mask" is its share of the image; IoU of the masks and the relative difference '
-        "of the logits compare with the first line, too.",
+        "One thread. Medians of rounds in which each took turns with the first; CPU seconds are compared with those of "
+        'the first line in the same round. "mask" is its share of the image; IoU of the masks and the relative '
+        "difference of the logits compare with the first line, too.",
     )
 
 

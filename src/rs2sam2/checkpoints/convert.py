@@ -47,7 +47,7 @@ def convert(
     Args:
         source: a published RS2-SAM 2 folder or file, or a folder of ours (for another precision).
         folder: the folder to write.
-        dtype: float32, bfloat16 or float16.
+        dtype: float32, bfloat16, float16 or int8.
         overwrite: replace weights that are there.
         tokenizer: SentencePiece model; None looks beside the weights (`TOKENIZERS`).
         name: of the model; None takes that of its folder.
@@ -70,23 +70,27 @@ def convert(
     return provenance
 
 
-def load_any(source: Path, device: torch.device | str = "cpu", dtype: native.Dtype = torch.float32) -> Bundle:
+def load_any(
+    source: Path, device: torch.device | str = "cpu", dtype: native.Dtype = torch.float32, *, in_int8: bool = False
+) -> Bundle:
     """Read a whole model, of ours or published.
 
     Args:
         source: a folder, or the file with the weights.
         device: where the weights go.
         dtype: of the weights, or what chooses it for a model.
+        in_int8: as for `native.fill`.
 
     Raises:
         WeightsError: if it cannot be read or is no whole model.
     """
     if is_native(source):
-        return native.load(source if source.is_dir() else source.parent, device, dtype)
+        return native.load(source if source.is_dir() else source.parent, device, dtype, in_int8=in_int8)
     with open_checkpoint(source) as checkpoint:
         whole = _whole(checkpoint, None, None)
         model = native.on_meta(whole.config)
-        native.fill(model, lambda name: checkpoint.plan.entries[name].read(checkpoint.source.read), device, dtype)
+        entries, read = checkpoint.plan.entries, checkpoint.source.read
+        native.fill(model, lambda name: entries[name].read(read), device, dtype, in_int8=in_int8)
     return Bundle(
         model=model,
         tokenizer=whole.tokenizer,

@@ -11,7 +11,6 @@ when it is complete. Half of a download never stays, and every file is compared 
 
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -24,13 +23,13 @@ from urllib.parse import quote
 import torch
 
 from rs2sam2.checkpoints.convert import TOKENIZERS, convert, is_native
-from rs2sam2.checkpoints.hub_errors import CACHE_VARIABLE, UnreachableError, cache_errors, hub_errors
+from rs2sam2.checkpoints.hub_errors import UnreachableError, cache_errors, hub_errors
 from rs2sam2.checkpoints.hub_limits import LARGEST_ANSWER, progress_up_to, require_room, short_answers
 from rs2sam2.checkpoints.locate import HubName
 from rs2sam2.checkpoints.native import CARD, CONFIG, FILES, FORMAT, PROVENANCE
 from rs2sam2.checkpoints.reading import IN_A_FOLDER, open_tensors, shard_names
 from rs2sam2.errors import OutputError, WeightsError
-from rs2sam2.files import file_sha256, whole_file
+from rs2sam2.files import cache_folder, file_sha256, whole_file
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -70,7 +69,7 @@ def fetch(name: HubName, *, refresh: bool = False) -> Path:
     if _COMMIT.fullmatch(commit := str(info.sha)) is None:
         raise WeightsError(f"{name}: the Hub gives no commit for revision {name.revision!r}; see HF_ENDPOINT")
     target = _target(name, commit)
-    with cache_errors(_cache()), _locked(target.parent):
+    with cache_errors(cache_folder()), _locked(target.parent):
         if not _complete(target):
             _install(api, name, commit, listing, target)
         _remember(name, commit)
@@ -125,14 +124,8 @@ def _commit(folder: Path, name: HubName, *, private: bool, token: str | None) ->
     return str(commit.commit_url)
 
 
-def _cache() -> Path:
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "rs2sam2"
-
-
 def _folder(name: HubName) -> Path:
-    return _cache() / name.repo.replace("/", "--")
+    return cache_folder() / name.repo.replace("/", "--")
 
 
 def _target(name: HubName, commit: str) -> Path:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rs2sam2.errors import Rs2Sam2Error, WeightsError
-
-CACHE_VARIABLE = "RS2SAM2_CACHE"
+from rs2sam2.files import CACHE_VARIABLE
 
 
 class UnreachableError(WeightsError):

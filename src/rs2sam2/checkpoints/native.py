@@ -1,6 +1,6 @@
 """Our own weight folder: everything that a model needs, and where it came from.
 
-model.safetensors   weights under our parameter names, float32, bfloat16 or float16
+model.safetensors   weights under our parameter names, float32, bfloat16, float16 or int8 (`rs2sam2.checkpoints.int8`)
 config.json         {"format": 1, "model": ModelConfig, "decision": Decision}
 tokenizer.spm       SentencePiece model
 provenance.json     source, licence, how it was trained, tool and versions; checksums of model.safetensors
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from rs2sam2.checkpoints import int8
 from rs2sam2.checkpoints.checksums import THREADS, file_crc32
 from rs2sam2.checkpoints.names import Shape, mismatch
 from rs2sam2.checkpoints.reading import open_tensors
@@ -28,6 +29,7 @@ from rs2sam2.checkpoints.writing import Lazy, write_safetensors
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.files import file_sha256, whole_file
+from rs2sam2.model.int8 import Int8Linear, Int8Weight, int8_layers
 from rs2sam2.model.rs2sam2 import RS2SAM2
 from rs2sam2.tokenizer import Tokenizer
 
@@ -63,8 +65,10 @@ class Bundle:
     license: str
 
 
-def load(folder: Path, device: torch.device | str = "cpu", dtype: Dtype = torch.float32) -> Bundle:
-    """Read a weight folder.
+def load(
+    folder: Path, device: torch.device | str = "cpu", dtype: Dtype = torch.float32, *, in_int8: bool = False
+) -> Bundle:
+    """Read a weight folder; `in_int8` as for `fill`.
 
     Weights that are asked for on the CPU and in the file's own precision are mapped from the file: they share its
     place in the page cache, and must not be overwritten in place while the model lives (`save` never does).
@@ -79,7 +83,7 @@ def load(folder: Path, device: torch.device | str = "cpu", dtype: Dtype = torch.
         if problems := mismatch(shapes_of(model), source.shapes):
             raise WeightsError(f"{folder / WEIGHTS} does not fit its config.json: {problems}")
         sha256 = verified_sha256(folder / WEIGHTS, provenance)
-        fill(model, source.read, device, dtype)
+        fill(model, source.read, device, dtype, in_int8=in_int8)
     return Bundle(
         model=model,
         tokenizer=read_tokenizer(folder / TOKENIZER, config),
@@ -126,6 +130,8 @@ def write(
 ) -> None:
     """Write a weight folder. All its files are written before the first takes its place: none is left half done.
 
+    In int8 are the matrices alone, as `rs2sam2.checkpoints.int8` says.
+
     Raises:
         OutputError: if the folder cannot be written.
         WeightsError: if a weight is no number, or none that `dtype` can hold.
@@ -134,7 +140,10 @@ def write(
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as whole:
             paths = {name: whole.enter_context(whole_file(folder / name)) for name in FILES}
-            write_safetensors(paths[WEIGHTS], tensors, dtype)
+            if dtype is torch.int8:
+                write_safetensors(paths[WEIGHTS], int8.packed(tensors), int8.THE_REST)
+            else:
+                write_safetensors(paths[WEIGHTS], tensors, dtype)
             checksums = {"sha256": file_sha256(paths[WEIGHTS]), "crc32": file_crc32(paths[WEIGHTS])}
             _write_json(paths[CONFIG], _settings(config, decision))
             _write_json(paths[PROVENANCE], {**provenance, **checksums})
@@ -255,10 +264,24 @@ def shapes_of(model: RS2SAM2) -> dict[str, Shape]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def fill(model: RS2SAM2, read: Callable[[str], Tensor], device: torch.device | str, dtype: Dtype) -> None:
-    """Give a model `on_meta` its values, a few tensors at a time, and make it ready to answer."""
+def fill(
+    model: RS2SAM2, read: Callable[[str], Tensor], device: torch.device | str, dtype: Dtype, *, in_int8: bool = False
+) -> None:
+    """Give a model `on_meta` its values, a few tensors at a time, and make it ready to answer.
+
+    Args:
+        model: that gets them.
+        read: a tensor by its name.
+        device: where they go.
+        dtype: of them, or what chooses it for a model.
+        in_int8: multiply in int8 where it pays (`rs2sam2.model.int8`), on the CPU.
+    """
     if not isinstance(dtype, torch.dtype):
         dtype = dtype(model.config)
+    if in_int8:
+        for name in int8_layers(model):
+            weight, bias = read(f"{name}.weight"), read(f"{name}.bias")
+            model.set_submodule(name, Int8Linear(Int8Weight.of(weight), bias))
     names = list(model.state_dict())
     with ThreadPoolExecutor(THREADS) as threads:
         values = threads.map(lambda name: read(name).to(device, dtype), names)

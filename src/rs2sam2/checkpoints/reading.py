@@ -16,8 +16,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from rs2sam2.checkpoints import int8
 from rs2sam2.checkpoints.pickles import LARGEST_LISTING, load_pickle
 from rs2sam2.errors import WeightsError
+from rs2sam2.model.int8 import Int8Weight
 
 IN_A_FOLDER = (
     "model.safetensors",
@@ -65,7 +67,7 @@ class TensorSource:
         self.dtypes: Mapping[str, torch.dtype] = MappingProxyType({name: e.dtype for name, e in entries.items()})
 
     def read(self, name: str) -> Tensor:
-        """One tensor on the CPU, in the dtype of the file.
+        """One tensor on the CPU, in the dtype of the file; those in int8 as float32, multiplied by their scales.
 
         Mapped from the file where the format allows: it takes memory when it is used, and is not to be written to.
 
@@ -99,8 +101,26 @@ def open_tensors(path: Path) -> TensorSource:
             entries, files = _open_shards(path, stack)
         else:
             entries, files = _open_file(path, stack), (path,)
+        entries = _unpacked(path, entries)
         kept = stack.pop_all()
     return TensorSource(entries, files, kept)
+
+
+def _unpacked(path: Path, entries: Mapping[str, _Entry]) -> dict[str, _Entry]:
+    """Tensors in int8 together with their scales, which are no tensors of their own any more."""
+    found = dict(entries)
+    for name, entry in entries.items():
+        if entry.dtype is torch.int8:
+            scale = found.pop(name + int8.SCALE, None)
+            if problem := int8.problem(name, entry.shape, None if scale is None else scale.shape):
+                raise WeightsError(f"{path}: {problem}; get the file again")
+            assert scale is not None
+            found[name] = entry._replace(read=partial(_floats, entry, scale))
+    return found
+
+
+def _floats(entry: _Entry, scale: _Entry) -> Tensor:
+    return Int8Weight(entry.read(), scale.read()).floats()
 
 
 def _file_in(folder: Path) -> Path:

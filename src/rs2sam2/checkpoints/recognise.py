@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rs2sam2.checkpoints import beit3, meta_sam2, published, sam2_transformers
 from rs2sam2.checkpoints.names import Entry, Plan, Shape
 from rs2sam2.checkpoints.native import CONFIG
@@ -109,12 +111,16 @@ def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
         with naming(path):
             kind = recognise(source.shapes)
             plan = _PLANS[kind](source.shapes)
-            whole = [entry.name for entry in plan.entries.values() if not source.dtypes[entry.name].is_floating_point]
+            whole = [entry.name for entry in plan.entries.values() if _is_whole(source.dtypes[entry.name])]
             if whole:
                 raise WeightsError(f"{len(whole)} weights are stored as whole numbers, the first: {whole[0]}")
         folder = path if path.is_dir() else path.parent
         settings = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
         yield Checkpoint(path, folder, kind, source, plan, settings)
+
+
+def _is_whole(dtype: torch.dtype) -> bool:
+    return not dtype.is_floating_point and dtype is not torch.int8  # of which there is a scale
 
 
 def recognise(names: Mapping[str, Shape]) -> Kind:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rs2sam2.errors import WeightsError
 
-_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int8: "I8"}
 # The format asks for 8; with 64 every tensor of ours begins where vector instructions like it.
 _ALIGNMENT = 64
 
@@ -21,6 +21,8 @@ class Lazy(NamedTuple):
 
     shape: tuple[int, ...]
     read: Callable[[], Tensor]
+    dtype: torch.dtype | None = None
+    """In which it is stored; None takes that of its file."""
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Lazy], dtype: torch.dtype) -> None:
@@ -29,7 +31,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Lazy], dtype: torch.dtyp
     Args:
         path: the file.
         tensors: by name.
-        dtype: what all are converted to, one after the other: float32, float16 or bfloat16.
+        dtype: what all but those with their own are converted to, one after the other: float32, float16 or bfloat16.
 
     Raises:
         WeightsError: if a value is no number, or none that `dtype` can hold.
@@ -38,14 +40,15 @@ def write_safetensors(path: Path, tensors: Mapping[str, Lazy], dtype: torch.dtyp
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, tensor in tensors.items():
-        start, end = end, end + prod(tensor.shape) * dtype.itemsize
-        header[name] = {"dtype": _NAMES[dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+        stored = tensor.dtype or dtype
+        start, end = end, end + prod(tensor.shape) * stored.itemsize
+        header[name] = {"dtype": _NAMES[stored], "shape": list(tensor.shape), "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(8 + len(text)) % _ALIGNMENT)
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name, tensor in tensors.items():
-            values = converted(name, tensor.read(), dtype).contiguous()
+            values = converted(name, tensor.read(), tensor.dtype or dtype).contiguous()
             file.write(values.flatten().view(torch.uint8).numpy().data)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rs2sam2.cli.segment import Precision, clean_on_sigterm
+from rs2sam2.cli.model_options import Compiled
+from rs2sam2.cli.segment import PRECISION_HELP, Precision, clean_on_sigterm
 from rs2sam2.inference.batch.run import Engine
 from rs2sam2.inference.outputs.options import PolygonOptions
 from rs2sam2.inference.raster.options import RasterOptions
@@ -34,7 +35,8 @@ def batch(
         str, typer.Option(metavar="WEIGHTS", help="nano, weights on disk, or owner/name[:subfolder] on the Hub.")
     ] = "nano",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, mps; without it the fastest that is there.")] = None,
-    precision: Annotated[Precision, typer.Option(help="auto: bfloat16 where it is fast.")] = Precision.auto,
+    precision: Annotated[Precision, typer.Option(help=PRECISION_HELP)] = Precision.auto,
+    compiled: Compiled = False,
     threshold: Annotated[
         float | None, typer.Option(help="Probability above which a pixel is in the mask; without it the weights' own.")
     ] = None,
@@ -64,7 +66,7 @@ def batch(
     options = RasterOptions(gsd=gsd, threshold=threshold, polygons=PolygonOptions(min_area, simplify, exclusive))
     folder = output.resolve()
     found = find_scenes(scenes, asset, folder)
-    job = Job(tuple(expression), folder, weights, device, precision.value, options)
+    job = Job(tuple(expression), folder, weights, device, precision.value, options, compiled)
     print(f"{len(found)} scenes", file=sys.stderr)
     with clean_on_sigterm():
         report = run_batch(job, found, engine=engine, workers=workers, told=_tell)

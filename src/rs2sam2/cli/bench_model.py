@@ -17,6 +17,8 @@ class Section(StrEnum):
     nano = "nano"
     tried = "tried"
     agreement = "agreement"
+    int8 = "int8"
+    compile = "compile"
     expressions = "expressions"
 
 
@@ -26,12 +28,13 @@ def model(
         Section | None,
         typer.Option(
             help="full: the paper's model. nano. tried: what each trick is worth. agreement: masks of two precisions. "
+            "int8: its gain, files and masks. compile: what it gains and takes. "
             "expressions: several on one image."
         ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is timed, in turns; figures are medians.")] = 5,
     root: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="For agreement: a data set, as for rs2sam2 diagnose.")
+        Path | None, typer.Option(metavar="FOLDER", help="For agreement and int8: a data set, as for rs2sam2 diagnose.")
     ] = None,
     render: Annotated[
         Path | None,
@@ -67,16 +70,25 @@ def model(
 def _measured(section: Section, rounds: int, root: Path | None, seed: int) -> dict[str, Any]:
     from rs2sam2.bench.model import FORMAT, machine
 
-    if section is Section.agreement:
-        from rs2sam2.bench.model_agreement import agreement
-
+    if section in (Section.agreement, Section.int8):
         if root is None:
-            raise ConfigError("agreement needs real pictures: give --root")
-        measured = agreement(root)
+            raise ConfigError(f"{section.value} needs real pictures: give --root")
+        if section is Section.agreement:
+            from rs2sam2.bench.model_agreement import agreement
+
+            measured = agreement(root)
+        else:
+            from rs2sam2.bench.model_int8 import in_int8
+
+            measured = in_int8(root, "large", rounds, seed)
     elif section is Section.expressions:
         from rs2sam2.bench.model_expressions import expressions
 
-        measured = expressions(rounds, seed)
+        measured = expressions("large", rounds, seed)
+    elif section is Section.compile:
+        from rs2sam2.bench.model_compiled import compiled
+
+        measured = compiled("nano", rounds, seed)
     elif section is Section.tried:
         from rs2sam2.bench.model_tried import tried
 

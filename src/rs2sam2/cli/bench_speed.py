@@ -68,7 +68,7 @@ def runtimes(
         list[str] | None,
         typer.Option(metavar="NAME:BATCH", help="nano or a preset, and how many questions at once; may be repeated."),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds in which all runtimes take turns.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds in which each runtime takes turns with torch.")] = 5,
     seed: Seed = 1,
     render: Render = None,
     output: Output = None,

@@ -13,6 +13,7 @@ class StoredPrecision(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
     float16 = "float16"
+    int8 = "int8"
 
 
 def convert(
@@ -20,7 +21,9 @@ def convert(
         str, typer.Argument(metavar="SRC", help="A published RS2-SAM 2 folder, or a weight folder of rs2sam2.")
     ],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
-    dtype: Annotated[StoredPrecision, typer.Option(help="Precision of the weights.")] = StoredPrecision.float32,
+    dtype: Annotated[
+        StoredPrecision, typer.Option(help="Precision of the weights; int8 has a scale for each row.")
+    ] = StoredPrecision.float32,
     spm: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="SentencePiece model; without it, the one beside the weights."),

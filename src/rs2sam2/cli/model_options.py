@@ -1,10 +1,18 @@
 """Which model answers, and how it runs."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
 
 if TYPE_CHECKING:
     from rs2sam2.inference.segmenter import Segmenter
+
+
+Compiled = Annotated[
+    bool,
+    typer.Option("--compile", help="Make code for the model: minutes the first time, kept in the cache; needs g++."),
+]
 
 
 class Runtime(StrEnum):
@@ -22,6 +30,7 @@ class ModelOptions(NamedTuple):
     device: str | None
     precision: str
     runtime: Runtime | None
+    compiled: bool = False
 
     def load(self) -> "Segmenter":
         """The model.
@@ -32,4 +41,10 @@ class ModelOptions(NamedTuple):
         from rs2sam2.inference.segmenter import Segmenter
 
         runtime = None if self.runtime is None else self.runtime.value
-        return Segmenter.from_pretrained(self.weights, self.device, self.precision, runtime=runtime)  # type: ignore[arg-type]
+        return Segmenter.from_pretrained(
+            self.weights,
+            self.device,
+            self.precision,  # type: ignore[arg-type]
+            runtime=runtime,  # type: ignore[arg-type]
+            compile=self.compiled,
+        )

@@ -1,11 +1,13 @@
 """`rs2sam2 serve`: the map page and its service."""
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from rs2sam2.cli.model_options import Compiled
+from rs2sam2.cli.segment import PRECISION_HELP, Precision
 
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "rio_tiler", "prometheus_client", "pycocotools")
 
@@ -21,6 +23,8 @@ def serve(
         str, typer.Option(metavar="WEIGHTS", help="nano, weights on disk, or owner/name[:subfolder] on the Hub.")
     ] = "nano",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it the fastest.")] = None,
+    precision: Annotated[Precision, typer.Option(help=PRECISION_HELP)] = Precision.auto,
+    compiled: Compiled = False,
     token: Annotated[
         str | None,
         typer.Option(
@@ -46,17 +50,20 @@ def serve(
         from rs2sam2.errors import MissingExtraError
 
         raise MissingExtraError("rs2sam2 serve", "serve")
+    from rs2sam2.files import cache_folder
     from rs2sam2.serving.settings import MEGABYTE, Limits, Settings
 
     settings = Settings(
         sources=tuple(sources or []),
-        cache=cache or _cache(),
+        cache=cache or cache_folder() / "pictures",
         host=host,
         port=port,
         token=token,
         insecure=insecure,
         weights=weights,
         device=device,
+        precision=precision.value,
+        compiled=compiled,
         keep=keep,
         basemap=basemap,
         limits=Limits(waiting=waiting, request_seconds=seconds, upload_bytes=upload * MEGABYTE),
@@ -64,8 +71,3 @@ def serve(
     from rs2sam2.serving.run import serve as run
 
     run(settings)
-
-
-def _cache() -> Path:
-    folder = os.environ.get("RS2SAM2_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rs2sam2"
-    return Path(folder).expanduser() / "pictures"

@@ -7,7 +7,7 @@ import torch
 from rs2sam2.config import ModelConfig
 from rs2sam2.errors import ConfigError
 
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
 _SAM2_CHANNELS = 96
 """Of the first stage of SAM 2's smallest trunk."""
 
@@ -43,14 +43,26 @@ def check_precision(precision: str) -> None:
         raise ConfigError(f"precision {precision!r}: use {', '.join(get_args(Precision))}")
 
 
-def choose_dtype(device: torch.device, precision: Precision, config: ModelConfig) -> torch.dtype:
-    """The type of the weights.
+def check_int8(device: torch.device) -> None:
+    """Refuse a device that does not multiply in int8 here.
 
-    "auto" is bfloat16 where the device multiplies in it: on GPUs, and for models of SAM 2's sizes on CPUs with
-    AVX512-BF16 or AMX. `nano` stays in float32 on CPUs: its products are too small to gain anything there
+    Raises:
+        ConfigError: if it does not.
+    """
+    if device.type != "cpu":
+        raise ConfigError(f"precision 'int8' is for CPUs, not for {str(device)!r}: use device 'cpu', or leave it out")
+    if not torch.backends.mkldnn.is_available() or not torch.cpu._is_avx2_supported():
+        raise ConfigError("precision 'int8' needs oneDNN in PyTorch and a CPU with AVX2: leave it out")
+
+
+def choose_dtype(device: torch.device, precision: Precision, config: ModelConfig) -> torch.dtype:
+    """The type of the weights; with "int8" of those that stay floating-point numbers.
+
+    "auto", and so "int8", is bfloat16 where the device multiplies in it: on GPUs, and for models of SAM 2's sizes on
+    CPUs with AVX512-BF16 or AMX. `nano` stays in float32 on CPUs: its products are too small to gain anything there
     (`rs2sam2 bench model --section nano`).
     """
-    if precision != "auto":
+    if precision in ("float32", "bfloat16"):
         return torch.float32 if precision == "float32" else torch.bfloat16
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported()

@@ -5,6 +5,7 @@ Shapes: B questions, S side of the model's image grid, U that of the union encod
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -37,8 +38,12 @@ class Looking(Pretrained):
         return self._where_the_model_is(*quick_inputs(image.pixels, self._model.config))
 
     def room(self) -> int:
-        """How many questions may go through the model together now, see `rs2sam2.inference.room`."""
-        return largest_batch(self._model.config, self._dtype, self._device)
+        """How many questions may go through the model together now, see `rs2sam2.inference.room`.
+
+        In int8 it is one: a layer's numbers get one scale, and no answer is to depend on what is asked beside it. So it
+        is for code that was made for one shape.
+        """
+        return 1 if self._one_by_one else largest_batch(self._model.config, self._dtype, self._device)
 
     def look(self, views: Sequence[Views], expressions: Sequence[str]) -> Iterator[RS2SAM2Output]:
         """What the model itself says to one expression for each of as many prepared images, in one pass.
@@ -54,7 +59,8 @@ class Looking(Pretrained):
             ExpressionError: as in a call.
         """
         check_expressions(expressions)
-        return self._run(views, *self._bundle.tokenizer.batch(expressions))
+        ids, words = self._bundle.tokenizer.batch(expressions)
+        return chain.from_iterable([self._run(views[some], ids[some], words[some]) for some in self._parts(len(ids))])
 
     def look_at_tiles(
         self,
@@ -79,6 +85,20 @@ class Looking(Pretrained):
         """
         check_expressions(expressions)
         ids, words = self._bundle.tokenizer.batch(expressions)
+        found: list[RS2SAM2Output | None] = []
+        for some in self._parts(len(ids)):
+            prompts = None if masks is None else masks[some]
+            found += self._tiles(views[some], ids[some], words[some], prompts, drop_below)
+        return found
+
+    def _tiles(
+        self,
+        views: Sequence[Views],
+        ids: Tensor,
+        words: Tensor,
+        masks: Sequence[NDArray[np.float32]] | None,
+        drop_below: float,
+    ) -> list[RS2SAM2Output | None]:
         pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
         with self._at_work(len(ids)):
             reading = self._model.read(union_pixels, ids.to(self._device), words.to(self._device))
@@ -98,6 +118,11 @@ class Looking(Pretrained):
         with self._at_work(len(ids)):
             output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
         return (output.one(index) for index in range(len(ids)))
+
+    def _parts(self, questions: int) -> Iterator[slice]:
+        """Which questions go through the model together: all, or one after the other (see `room`)."""
+        together = 1 if self._one_by_one else questions
+        return (slice(start, start + together) for start in range(0, questions, together))
 
     def _where_the_model_is(self, pixels: Tensor, union_pixels: Tensor) -> Views:
         return self._moved(pixels), self._moved(union_pixels)

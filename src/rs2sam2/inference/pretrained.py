@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from rs2sam2.checkpoints.native import save_decision
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.export.running import AnyBundle, AnyModel, Runtime, open_exported
-from rs2sam2.inference.device import Precision, check_precision, choose_device, choose_dtype
+from rs2sam2.inference.device import Precision, check_int8, check_precision, choose_device, choose_dtype
 from rs2sam2.inference.segmentation import Weights
 from rs2sam2.model.rs2sam2 import RS2SAM2
 
@@ -22,9 +23,15 @@ from rs2sam2.model.rs2sam2 import RS2SAM2
 class Pretrained:
     """A model with its tokenizer, its decision and its provenance."""
 
-    def __init__(self, bundle: AnyBundle, source: Path | None = None) -> None:
-        """Take weights that are loaded already (`rs2sam2.checkpoints.native.load`), and the place they came from."""
-        self._bundle, self._source = bundle, source
+    def __init__(self, bundle: AnyBundle, source: Path | None = None, *, one_by_one: bool = False) -> None:
+        """Take weights that are loaded already.
+
+        Args:
+            bundle: of `rs2sam2.checkpoints.native.load`.
+            source: the place they came from.
+            one_by_one: never let several questions go through the model together.
+        """
+        self._bundle, self._source, self._one_by_one = bundle, source, one_by_one
         self._model: AnyModel = bundle.model
         self._device, self._dtype = torch.device("cpu"), torch.float32  # what exported graphs take
         if isinstance(self._model, RS2SAM2):
@@ -48,6 +55,7 @@ class Pretrained:
         device: str | None = None,
         precision: Precision = "auto",
         *,
+        compile: bool = False,
         runtime: Runtime | None = None,
         subfolder: str | None = None,
         revision: str | None = None,
@@ -60,7 +68,10 @@ class Pretrained:
                 `rs2sam2 export` made of them; or `owner/name` of a model on the Hub, also as
                 `owner/name@revision:subfolder`, which is downloaded the first time.
             device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
-            precision: "auto" is bfloat16 where it is fast and exact enough (`choose_dtype`), float32 elsewhere.
+            precision: "auto" is bfloat16 where it is fast and exact enough (`choose_dtype`), float32 elsewhere. "int8"
+                is for CPUs: linear layers multiply 8-bit integers, whatever the weights are stored in.
+            compile: make code for the model with `torch.compile`, see `rs2sam2.inference.compiling`: minutes the first
+                time, seconds later, and a few per cent faster on CPUs. Not together with int8.
             runtime: "torch" for weights, "onnx" or "openvino" for exported ones; None is what they were made for.
             subfolder: of the folder or of the model on the Hub.
             revision: branch, tag or commit of a model on the Hub.
@@ -77,6 +88,8 @@ class Pretrained:
         if is_exported(source):
             if device not in (None, "cpu"):
                 raise ConfigError(f"device {device!r}: exported weights run on the cpu: leave it out")
+            if compile:
+                raise ConfigError("compile: exported weights are compiled already: leave it out")
             return cls(open_exported(read_exported(source), runtime, precision), source)
         if runtime not in (None, "torch"):
             raise ConfigError(
@@ -84,7 +97,18 @@ class Pretrained:
                 f"`rs2sam2 export {name_or_path} DST --format {runtime}`, and name DST"
             )
         place = choose_device(device)
-        return cls(load_any(source, place, lambda config: choose_dtype(place, precision, config)), source)
+        if in_int8 := precision == "int8":
+            check_int8(place)
+        if compile:
+            from rs2sam2.inference.compiling import check_compiler, compile_model
+
+            check_compiler(place, in_int8=in_int8)
+        dtype = partial(choose_dtype, place, precision)
+        bundle = load_any(source, place, dtype, in_int8=in_int8)
+        if compile:
+            compile_model(bundle.model, place)
+        # What hangs on the numbers that come together, and what is made for one shape, asks one question at a time.
+        return cls(bundle, source, one_by_one=in_int8 or (compile and place.type == "cpu"))
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the weights as a folder of ours: safetensors, configuration, tokenizer, provenance and model card.
@@ -118,7 +142,7 @@ class Pretrained:
 
     def with_decision(self, decision: Decision) -> Self:
         """The same model, whose numbers become answers in another way."""
-        return type(self)(replace(self._bundle, decision=decision), self._source)
+        return type(self)(replace(self._bundle, decision=decision), self._source, one_by_one=self._one_by_one)
 
     def save_calibrated(self, folder: Path, decision: Decision, note: Mapping[str, Any]) -> None:
         """Write the weights again, with another decision and what is to be known about it in `provenance.json`.

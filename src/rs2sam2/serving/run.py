@@ -6,6 +6,7 @@ import socket
 import warnings
 from types import FrameType
 
+import numpy as np
 import uvicorn
 from rasterio.errors import NotGeoreferencedWarning
 
@@ -55,7 +56,14 @@ def serve(settings: Settings) -> None:
     os.environ.update({name: value for name, value in _GDAL.items() if name not in os.environ})
     listening = _listen(settings)
     with listening:
-        segmenter = Segmenter.from_pretrained(settings.weights, settings.device)
+        segmenter = Segmenter.from_pretrained(
+            settings.weights,
+            settings.device,
+            settings.precision,  # type: ignore[arg-type]
+            compile=settings.compiled,
+        )
+        if settings.compiled:  # before somebody waits for it
+            segmenter(np.zeros((64, 64, 3), np.uint8), "the building")
         service = Service(settings, segmenter)
         config = uvicorn.Config(
             create_app(service),

@@ -61,6 +61,8 @@ class Settings:
         insecure: whether every machine that reaches `host` may ask without a token.
         weights: as `Segmenter.from_pretrained` takes them.
         device: likewise.
+        precision: likewise.
+        compiled: its `compile`.
         cache: folder for overviews of rasters.
         keep: folder for corrected masks; None forgets them with the server.
         basemap: address of map tiles with {z}, {x} and {y}, shown below georeferenced images.
@@ -75,6 +77,8 @@ class Settings:
     insecure: bool = False
     weights: str = "nano"
     device: str | None = None
+    precision: str = "auto"
+    compiled: bool = False
     keep: Path | None = None
     basemap: str | None = None
     limits: Limits = field(default_factory=Limits)

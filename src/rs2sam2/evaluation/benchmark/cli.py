@@ -43,8 +43,12 @@ def evaluate(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"], typer.Option(help="auto is bfloat16 on GPUs that have it.")
+        Literal["auto", "float32", "bfloat16", "int8"],
+        typer.Option(help="auto is bfloat16 where it is fast; int8 is for CPUs."),
     ] = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Make code for the model: minutes the first time; needs g++.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 2026,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away an earlier run in the folder.")] = False,
 ) -> None:
@@ -72,7 +76,9 @@ def evaluate(
     if predictions is not None:
         system = Predictions(predictions, asked)
     else:
-        system = Weights(Segmenter.from_pretrained(weights or "nano", device, precision), device, precision)
+        system = Weights(
+            Segmenter.from_pretrained(weights or "nano", device, precision, compile=compiled), device, precision
+        )
     prepare(output, restart=restart)
     scores = run(asked, system, output)
     report = summarise(

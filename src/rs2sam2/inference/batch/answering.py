@@ -27,7 +27,12 @@ def load(job: Job) -> Segmenter:
         ExpressionError: if an expression is longer than the model reads.
     """
     keep_small()
-    segmenter = Segmenter.from_pretrained(job.weights, job.device, job.precision)  # type: ignore[arg-type]
+    segmenter = Segmenter.from_pretrained(
+        job.weights,
+        job.device,
+        job.precision,  # type: ignore[arg-type]
+        compile=job.compiled,
+    )
     segmenter.check(job.expressions)
     return segmenter
 

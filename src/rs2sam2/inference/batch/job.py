@@ -27,6 +27,7 @@ class Job:
         device: as for `Segmenter.from_pretrained`.
         precision: likewise.
         options: how each raster is looked at.
+        compiled: as `compile` of `Segmenter.from_pretrained`; answers do not depend on it.
     """
 
     expressions: tuple[str, ...]
@@ -35,6 +36,7 @@ class Job:
     device: str | None = None
     precision: str = "auto"
     options: RasterOptions = field(default_factory=RasterOptions)
+    compiled: bool = False
 
     def scene_folder(self, scene_id: str) -> Path:
         """Where the answer to one scene goes."""
