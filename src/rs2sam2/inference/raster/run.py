@@ -7,7 +7,7 @@ journal alone: a run that was stopped and goes on ends with the same bytes as on
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -25,12 +25,12 @@ from rs2sam2.inference.language import check_expressions, language_warnings
 from rs2sam2.inference.outputs.atomic import move_files
 from rs2sam2.inference.outputs.targets import Target
 from rs2sam2.inference.raster.address import is_remote
-from rs2sam2.inference.raster.asking import Asking
+from rs2sam2.inference.raster.asking import Asked, Asking
 from rs2sam2.inference.raster.emitting import Emitting
 from rs2sam2.inference.raster.journal import Journal
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import Plan, check_disk, plan
-from rs2sam2.inference.raster.reading import Prepared, TileReader
+from rs2sam2.inference.raster.reading import TileReader
 from rs2sam2.inference.raster.report import FailedTile, Found, Progress, RasterReport
 from rs2sam2.inference.raster.scene_look import look_at_scene
 from rs2sam2.inference.raster.side_by_side import SideBySide
@@ -46,6 +46,7 @@ from rs2sam2.model.rs2sam2 import mask_logit, mask_probability
 _KINDS = ("mask", "probability", "polygons", "style")
 _NOTHING = 1 / 1024  # a probability: it rounds to 0 of 255
 _ROWS_WAITING = 2
+_GROUPS_WAITING = 1  # behind the one that the model works on: it never waits for the next
 
 
 def segment_raster(
@@ -177,13 +178,9 @@ class _Run:
             try:
                 rows: deque[Future[None]] = deque()
                 begun = self._begin_rows(rows, 0, pending[0][0] if pending else len(self._tiling), outputs, writing)
-                for number, prepared in enumerate(self._reader.ahead(pending, reading), 1):
-                    if cancelled is not None and cancelled():
-                        raise StoppedError("the run was stopped: the same command goes on from here")
-                    self._ask(prepared)
-                    complete = pending[number][0] if number < len(pending) else len(self._tiling)
+                for complete, tiles in self._ask(pending, reading, cancelled):
                     begun = self._begin_rows(rows, begun, complete, outputs, writing)
-                    watch.done(len(prepared))
+                    watch.done(tiles)
                 watch.writing()
                 while rows:
                     rows.popleft().result()
@@ -239,13 +236,37 @@ class _Run:
 
         return ThreadPoolExecutor(1, initializer=begin)
 
-    def _ask(self, prepared: Sequence[Prepared]) -> None:
-        """Run the model on a group of tiles, and note what they say."""
-        self.failed |= {tile.tile: tile.failure for tile in prepared if tile.failure is not None}
-        answers = self._asking.answers(prepared)
-        for tile in prepared:
+    def _ask(
+        self, groups: Sequence[Sequence[int]], reading: ThreadPoolExecutor, cancelled: Callable[[], bool] | None
+    ) -> Iterator[tuple[int, int]]:
+        """Run the model on groups of tiles, and note what they say.
+
+        Yields:
+            After each group the number of the first tile that is not complete, and how many tiles the group had.
+        """
+        ends = iter([*(group[0] for group in groups[1:]), len(self._tiling)])
+        asked: deque[Asked] = deque()
+        stopped = False
+        for prepared in self._reader.ahead(groups, reading):
+            stopped = cancelled is not None and cancelled()
+            if stopped:
+                break
+            asked.append(self._asking.begin(prepared))
+            if len(asked) > _GROUPS_WAITING:
+                yield next(ends), self._note(asked.popleft())
+        while asked:  # what has been asked is noted, even now
+            yield next(ends), self._note(asked.popleft())
+        if stopped:
+            raise StoppedError("the run was stopped: the same command goes on from here")
+
+    def _note(self, asked: Asked) -> int:
+        """Note what a group of tiles says; how many there were."""
+        answers = self._asking.answers(asked)
+        self.failed |= {tile.tile: tile.failure for tile in asked.prepared if tile.failure is not None}
+        for tile in asked.prepared:
             if tile.failure is None:
                 self._journal.add(tile.tile, answers.get(tile.tile))
+        return len(asked.prepared)
 
     def _begin_rows(
         self, waiting: deque[Future[None]], begun: int, complete: int, outputs: Outputs, thread: ThreadPoolExecutor
