@@ -20,12 +20,13 @@ def keep_small() -> None:
 
 
 def keep_some() -> None:
-    """Two heaps for all threads, which keep up to 32 MB each that is freed, and only what is larger outside them.
+    """One heap for all threads, which keeps up to 32 MB that is freed, and only what is larger than 8 MB outside it.
 
-    For large rasters, whose arrays all have one of a few sizes and come again with every tile: pages that are given
-    back and taken again are a third of the work. To be called before threads begin.
+    For large rasters, whose arrays come again with every tile: giving their pages back and taking them again is a
+    third of the work. With several heaps, each grows to the largest moment of whatever thread comes across it. To be
+    called before threads begin.
     """
-    _set({_ARENAS: 2, _SIZE_OF_ITS_OWN: _LARGER, _TRIM_THRESHOLD: _SOME})
+    _set({_ARENAS: 1, _SIZE_OF_ITS_OWN: _LARGER, _TRIM_THRESHOLD: _SOME})
 
 
 def give_back() -> None:

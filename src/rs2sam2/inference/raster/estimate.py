@@ -8,14 +8,13 @@ import numpy as np
 
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.raster.emitting import PIXELS
-from rs2sam2.inference.raster.growing import BLOCK
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import Plan
 from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.source import CACHE_BYTES, RasterSource
 from rs2sam2.inference.segmenter import Segmenter
 
-_STRIP_BYTES = 24  # for a pixel of a strip: logits, probabilities, masks, labels and their copies
+_PART_BYTES = 24  # for a pixel of a part: logits, probabilities, masks, labels and their copies
 
 
 @dataclass(frozen=True)
@@ -61,5 +60,4 @@ def estimate(
     seconds = len(tiling) * max(reading, len(expressions) * min(looks))
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     cells = 16 * len(expressions) * tiling.down.tile * tiling.across.cells
-    rows = BLOCK * source.width * (1 + 4 * len(expressions))
-    return Estimate(seconds, used + cells + rows + CACHE_BYTES + _STRIP_BYTES * PIXELS)
+    return Estimate(seconds, used + cells + CACHE_BYTES + _PART_BYTES * PIXELS)

@@ -40,13 +40,12 @@ from rs2sam2.inference.raster.tallies import Tally
 from rs2sam2.inference.raster.workplace import Workplace, workplace
 from rs2sam2.inference.report import crs_name
 from rs2sam2.inference.scope import Scope, choose_scope
-from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+from rs2sam2.inference.segmenter import Segmenter
 from rs2sam2.model.rs2sam2 import mask_logit, mask_probability
 
 _KINDS = ("mask", "probability", "polygons", "style")
 _NOTHING = 1 / 1024  # a probability: it rounds to 0 of 255
 _ROWS_WAITING = 2
-_GROUPS_WAITING = 1  # behind the one that the model works on: it never waits for the next
 
 
 def segment_raster(
@@ -130,7 +129,7 @@ class _Run:
         workers: SideBySide,
     ) -> None:
         self._segmenter, self._expressions, self._options = segmenter, expressions, options
-        self._source, self._planned, self._journal = rasters[0], planned, journal
+        self._rasters, self._source, self._planned, self._journal = rasters, rasters[0], planned, journal
         tiling = planned.tiling
         self._tiling = tiling
         self._scopes = [choose_scope(text, options.scope) for text in expressions]
@@ -143,7 +142,10 @@ class _Run:
         self._left_out: NDArray[np.bool_] = ~np.asarray(self._asking.asked.any(axis=-1))
         self.failed: dict[int, str] = {}
         self._reused = 0
-        config, decision = segmenter.config, segmenter.decision
+        config = segmenter.config
+        threshold = segmenter.decision.mask_threshold if options.threshold is None else options.threshold
+        cut = mask_logit(threshold, config)
+        low = min(cut, nothing) if any(target.kind == "probability" for target in targets) else cut
         self._emitting = Emitting(
             tiling,
             journal,
@@ -151,7 +153,8 @@ class _Run:
             len(expressions),
             lambda logits: mask_probability(logits, config),
             nothing,
-            options.threshold if options.threshold is not None else decision.mask_threshold,
+            cut,
+            low,
             exclusive=options.polygons.exclusive,
         )
         self._tallies = [Tally() for _ in expressions]
@@ -167,7 +170,7 @@ class _Run:
     ) -> list[tuple[Path, Target]]:
         """Ask every tile that has not answered, and write the outputs; each with the place where it shall be."""
         numbers = np.flatnonzero(~self._left_out.ravel()).tolist()
-        size = max(1, LARGEST_BATCH // len(self._expressions))
+        size = max(1, self._segmenter.together // len(self._expressions))
         groups = [numbers[at : at + size] for at in range(0, len(numbers), size)]
         # A group that was cut short is asked again whole: the same batches give the same bits.
         pending = [group for group in groups if not self._journal.done.issuperset(group)]
@@ -184,6 +187,8 @@ class _Run:
                 watch.writing()
                 while rows:
                     rows.popleft().result()
+                for raster in self._rasters:
+                    raster.close()
                 files, self._totals = writing.submit(outputs.finish).result()
                 return files
             except BaseException:
@@ -252,7 +257,7 @@ class _Run:
             if stopped:
                 break
             asked.append(self._asking.begin(prepared))
-            if len(asked) > _GROUPS_WAITING:
+            if len(asked) == 2 * self._segmenter.at_once:  # while one is noted, the model works on the others
                 yield next(ends), self._note(asked.popleft())
         while asked:  # what has been asked is noted, even now
             yield next(ends), self._note(asked.popleft())
@@ -280,12 +285,12 @@ class _Run:
         return max(begun, complete // self._tiling.columns)
 
     def _write_row(self, row: int, failed: NDArray[np.bool_], outputs: Outputs) -> None:
-        for strip in self._emitting.row(row, self._left_out[row], failed):
+        for part in self._emitting.row(row, self._left_out[row], failed):
             if self._stopping.is_set():
                 return
-            for tally, mask in zip(self._tallies, strip.masks, strict=True):
-                tally.add(strip.first_row, mask)
-            outputs.add(strip)
+            for tally, mask in zip(self._tallies, part.masks, strict=True):
+                tally.add(part.first_row, part.first_column, mask)
+            outputs.add(part)
 
     def _failure(self, tile: int) -> FailedTile:
         row, column = divmod(tile, self._tiling.columns)
