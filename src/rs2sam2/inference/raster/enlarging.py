@@ -35,7 +35,8 @@ class Enlarging:
         Args:
             tiling: of the raster.
             expressions: K.
-            low: a logit; parts that have none above it are given as None, and cost nothing.
+            low: a logit; parts that have none above it are given as None, and rows of cells as minus infinity: these
+                cost nothing.
         """
         self._down, self._across, self._low = tiling.down, tiling.across, low
         self._logits = [np.empty((0, tiling.across.cells), dtype=np.float32) for _ in range(expressions)]
@@ -88,6 +89,9 @@ class Enlarging:
         wide: dict[int, Logits] = {}
         for top, bottom in pairwise(bounds):
             pair = (int(before[top]), int(behind[top]))
+            if cells[pair[0] : pair[1] + 1, left[0] : right[-1] + 1].max() <= self._low:
+                found[top:bottom] = -np.inf
+                continue
             wide = {row: wide[row] if row in wide else _across(cells[row], left, right, along) for row in pair}
             upper, lower = wide[pair[0]], wide[pair[1]]
             np.multiply.outer(part[top:bottom], lower - upper, out=found[top:bottom])

@@ -54,7 +54,9 @@ class GrowingTiff:
         self.path, self._target, self._cog = path, target, cog
         self._width = source.width
         self._masked = False
-        kind: dict[str, Any] = {"dtype": "float32", "nbits": 16, "predictor": 3} if half else {"dtype": "uint8"}
+        kind: dict[str, Any] = {"dtype": "uint8", "zlevel": 5}  # quicker than 1 for masks, and smaller
+        if half:
+            kind = {"dtype": "float32", "nbits": 16, "predictor": 3, "zlevel": 1}
         path.unlink(missing_ok=True)
         self._dataset = self._writing(lambda: _new(path, source, bands, kind))
         self._writing(lambda: self._dataset.update_tags(**tags))
@@ -149,7 +151,6 @@ def _new(path: Path, source: "RasterSource", bands: int, kind: Mapping[str, Any]
             crs=source.crs,
             transform=source.transform,
             compress="deflate",
-            zlevel=1,
             tiled=True,
             blockxsize=BLOCK,
             blockysize=BLOCK,

@@ -5,6 +5,7 @@ What tiles answer goes through a journal on disk, in a fixed order and in fixed 
 journal alone: a run that was stopped and goes on ends with the same bytes as one that was not.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -145,7 +146,9 @@ class _Run:
         config = segmenter.config
         threshold = segmenter.decision.mask_threshold if options.threshold is None else options.threshold
         cut = mask_logit(threshold, config)
-        low = min(cut, nothing) if any(target.kind == "probability" for target in targets) else cut
+        low = cut
+        if any(target.kind == "probability" for target in targets):
+            low = min(cut, nothing) if options.probability == "uint8" else -math.inf
         self._emitting = Emitting(
             tiling,
             journal,
