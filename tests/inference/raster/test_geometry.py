@@ -154,6 +154,17 @@ def test_area_of_interest(tmp_path: Path) -> None:
         assert dataset.transform @ (0, 0) == (west, north)
 
 
+def test_an_area_of_interest_without_data(tmp_path: Path) -> None:
+    """That the tiles it needs reach into data beside it changes nothing."""
+    pixels = paint(np.ones((150, 160), dtype=bool))
+    pixels[:, :, 100:] = 0
+    path = write(tmp_path / "scene.tif", pixels, nodata=0)
+    empty = answer(path, options=replace(OPTIONS, aoi=(101, 0, 120, 20)))
+    assert empty.empty == 0 and not mask_of(tmp_path).any()
+    assert "no pixel holds data" in " ".join(empty.warnings)
+    assert not answer(path, options=replace(OPTIONS, aoi=(99, 0, 120, 20))).warnings
+
+
 def test_several_expressions(tmp_path: Path) -> None:
     red, green = np.zeros((2, 100, 140), dtype=bool)
     red[10:90, 10:80], green[:, 100:] = True, True

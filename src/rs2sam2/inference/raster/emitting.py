@@ -26,6 +26,7 @@ class Emitting:
     Attributes:
         surest: for each expression P(present) and predicted IoU of the tile that was surest of it so far.
         empty: tiles without data so far.
+        has_data: whether any pixel so far has data.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Emitting:
         self._said = np.zeros((tiling.rows, tiling.columns), dtype=np.bool_)
         self.surest = [(0.0, 0.0)] * expressions
         self.empty = 0
+        self.has_data = False
 
     def count_tiles(self, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many tiles had a say in objects, see `CountTiles`."""
@@ -104,6 +106,7 @@ class Emitting:
         first = self._enlarging.next_row
         logits, valid = self._enlarging.part(end, left, right)
         has_data = self._valid(first, end, left, right)
+        self.has_data = self.has_data or has_data is None or bool(has_data.any())
         if has_data is not None:
             valid = has_data if valid is None else valid & has_data
         shape = (end - first, right - left)

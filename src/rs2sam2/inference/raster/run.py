@@ -38,6 +38,7 @@ from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.sinks import Outputs, Totals
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
 from rs2sam2.inference.raster.tallies import Tally
+from rs2sam2.inference.raster.watch import Watch
 from rs2sam2.inference.raster.workplace import Workplace, workplace
 from rs2sam2.inference.report import crs_name
 from rs2sam2.inference.scope import Scope, choose_scope
@@ -178,7 +179,7 @@ class _Run:
         # A group that was cut short is asked again whole: the same batches give the same bits.
         pending = [group for group in groups if not self._journal.done.issuperset(group)]
         self._reused = len(numbers) - sum(map(len, pending))
-        watch = _Watch(progress, self._source, len(numbers), self._reused)
+        watch = Watch(progress, self._source.width * self._source.height, len(numbers), self._reused)
         with self._thread() as reading, self._thread() as writing:
             outputs = writing.submit(self._make_outputs).result()
             try:
@@ -213,8 +214,7 @@ class _Run:
             )
         )
         notes = [note for text in self._expressions for note in language_warnings(text, self._segmenter.provenance)]
-        empty = self._emitting.empty
-        if empty == len(self._tiling):
+        if not self._emitting.has_data and not self.failed:
             notes.append(f"{source}: no pixel holds data (all are transparent, no-data or not a number)")
         return RasterReport(
             source=str(source),
@@ -226,7 +226,7 @@ class _Run:
             failed=tuple(self._failure(tile) for tile in sorted(self.failed)),
             tiles=len(self._tiling),
             scopes=tuple(self._scopes),
-            empty=empty,
+            empty=self._emitting.empty,
             dropped=self._asking.dropped,
             reused=self._reused,
             gsd=self._planned.gsd,
@@ -301,35 +301,6 @@ class _Run:
         width, height = self._source.width, self._source.height
         box = (max(0, int(left)), max(0, int(top)), min(width, int(right)), min(height, int(bottom)))
         return FailedTile(row, column, box, self.failed[tile])
-
-
-class _Watch:
-    """Tells how far a run is."""
-
-    def __init__(
-        self, progress: Callable[[Progress], None] | None, source: RasterSource, total: int, done: int
-    ) -> None:
-        self._progress, self._total, self._done, self._reused = progress, total, done, done
-        self._pixels = source.width * source.height
-        self._start = time.perf_counter()
-        self._tell("tiles")
-
-    def done(self, tiles: int) -> None:
-        """So many more tiles have been asked."""
-        self._done += tiles
-        self._tell("tiles")
-
-    def writing(self) -> None:
-        """All tiles have been asked."""
-        self._tell("writing")
-
-    def _tell(self, phase: Any) -> None:  # noqa: ANN401 - one of Progress's own words
-        if self._progress is None:
-            return
-        new, seconds = self._done - self._reused, time.perf_counter() - self._start
-        rate = self._pixels * new / self._total / seconds if new else 0.0
-        left = seconds * (self._total - self._done) / new if new else None
-        self._progress(Progress(phase, self._done, self._total, rate, left))
 
 
 def _check_kinds(targets: Sequence[Target]) -> None:
