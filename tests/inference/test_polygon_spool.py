@@ -36,7 +36,7 @@ def stored(spool: Spool, masks: Sequence[np.ndarray], height: int, **options: ob
     for row in range(0, len(masks[0]), height):
         for sink, mask in zip(sinks, masks, strict=True):
             strip = mask[row : row + height]
-            sink.add(row, strip, strip * np.uint8(200))
+            sink.add(0, strip, np.full(np.count_nonzero(strip), 200, dtype=np.uint8))
     for sink in sinks:
         sink.close()
     return spool

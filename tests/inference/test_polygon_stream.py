@@ -13,6 +13,7 @@ from rasterio.features import rasterize, shapes
 from scipy.ndimage import gaussian_filter
 
 from rs2sam2.inference.polygons import stream as stream_module
+from rs2sam2.inference.polygons.runs import WeighedRuns
 from rs2sam2.inference.polygons.stream import ObjectStream
 
 Objects = dict[str, tuple[int, float]]
@@ -99,8 +100,25 @@ def test_a_comb_a_ring_and_corners() -> None:
 def test_strips_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     mask = np.random.default_rng(0).random((40, 30)) < 0.6
     expected = found(mask, mask * np.uint8(9), [])
-    monkeypatch.setattr(stream_module, "_BLOCK", 100)
+    with monkeypatch.context() as patch:
+        patch.setattr(stream_module, "_BLOCK", 100)
+        assert found(mask, mask * np.uint8(9), [17]) == expected
+    monkeypatch.setattr(stream_module, "_RUNS", 20)
     assert found(mask, mask * np.uint8(9), [17]) == expected
+
+
+@given(data=st.data(), mask=st.one_of(rectangles(), blobs(), arrays(bool, array_shapes(min_dims=2, max_dims=2))))
+def test_parts_side_by_side_are_the_whole(data: st.DataObject, mask: np.ndarray) -> None:
+    weights = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 256, mask.shape).astype(np.uint8)
+    width = mask.shape[1]
+    cuts = data.draw(st.lists(st.integers(1, max(1, width - 1)), max_size=5, unique=True))
+    edges = sorted({0, width, *(cut for cut in cuts if cut < width)})
+    parts = []
+    for left, right in pairwise(edges):
+        some = mask[:, left:right]
+        parts.append(WeighedRuns.of(some, weights[:, left:right][some], width + 1, left))
+    together, whole_ = WeighedRuns.side_by_side(parts), WeighedRuns.of(mask, weights[mask], width + 1)
+    assert np.array_equal(together.runs.ends, whole_.runs.ends) and np.array_equal(together.sums, whole_.sums)
 
 
 def test_strips_that_do_not_fit() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rs2sam2.bench.memory import resident
 from rs2sam2.bench.raster import EXPRESSION, RARE
-from rs2sam2.inference.heap import keep_small
+from rs2sam2.inference.heap import keep_some
 from rs2sam2.inference.outputs.targets import check_targets
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import plan
@@ -30,7 +30,7 @@ _TURNS = 3
 def main() -> None:
     """Run `memory RASTER WEIGHTS`, or `speed` or `dropping` instead of `memory`."""
     task, raster, weights = sys.argv[1:]
-    keep_small()
+    keep_some()
     segmenter = Segmenter.from_pretrained(weights, device="cpu")
     work = {"memory": _memory, "speed": _speed, "dropping": _dropping}[task]
     print(json.dumps(work(segmenter, Path(raster))))
@@ -53,16 +53,17 @@ def _speed(segmenter: Segmenter, raster: Path) -> dict[str, Any]:
         pixels = source.width * source.height
         first = [source.picture(tiling.box(tile), options.tile) for tile in range(min(LARGEST_BATCH, len(tiling)))]
     views = [segmenter.tile_views(picture) for picture in first if picture is not None]
-    looks = [views[at : at + LARGEST_BATCH] for at in range(0, len(views), LARGEST_BATCH)]
+    passes = [views[at : at + segmenter.together] for at in range(0, len(views), segmenter.together)]
 
     def look(some: Sequence[Views]) -> list[RS2SAM2Output]:
         return list(segmenter.look(some, [EXPRESSION] * len(some)))
 
     def model_alone() -> None:
         with SideBySide(segmenter.at_once) as workers:
-            for _ in range(-(-len(tiling) // len(views))):
-                for some in looks:
-                    workers.map(look, some)
+            turns = -(-len(tiling) // len(views))
+            begun = [workers.begin(partial(look, some)) for _ in range(turns) for some in passes]
+            for answers in begun:
+                answers.result()
 
     run(segmenter, raster)  # what is slow the first time only: imports, memory
     pipeline, model = [], []

@@ -58,7 +58,7 @@ def segment_tiles(
         Rs2Sam2Error: with one line for the user; StoppedError after Ctrl-C.
         typer.Exit: with code 1, if tiles could not be read.
     """
-    from rs2sam2.inference.heap import keep_small
+    from rs2sam2.inference.heap import keep_some
     from rs2sam2.inference.language import check_expressions
     from rs2sam2.inference.outputs.targets import check_targets
     from rs2sam2.inference.raster.address import gdal_name
@@ -78,7 +78,7 @@ def segment_tiles(
 
     from rs2sam2.inference.raster.run import segment_raster
 
-    keep_small()
+    keep_some()
     segmenter = model.load()
     if dry_run:
         _print_plan(source, expressions, targets, segmenter, options, as_json=as_json)

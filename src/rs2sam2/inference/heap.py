@@ -5,16 +5,35 @@ import ctypes
 # Of malloc.h, mallopt(3).
 _TRIM_THRESHOLD, _SIZE_OF_ITS_OWN, _MOST_OF_THEIR_OWN, _ARENAS = -1, -3, -4, -8
 _LARGE = 1 << 20
+_LARGER = 8 << 20
+_SOME = 32 << 20
 _KEPT = 1 << 30
 
 
 def keep_small() -> None:
     """Two heaps for all threads, and large arrays outside them: gone when freed, so that memory stays what is used.
 
-    For servers and large rasters. Left alone, glibc gives each thread a heap that never shrinks below its largest
+    For servers. Left alone, glibc gives each thread a heap that never shrinks below its largest
     moment, and moves arrays of up to 32 MB into it. To be called before threads begin.
     """
     _set({_ARENAS: 2, _SIZE_OF_ITS_OWN: _LARGE})
+
+
+def keep_some() -> None:
+    """One heap for all threads, which keeps up to 32 MB that is freed, and only what is larger than 8 MB outside it.
+
+    For large rasters, whose arrays come again with every tile: giving their pages back and taking them again is a
+    third of the work. With several heaps, each grows to the largest moment of whatever thread comes across it. To be
+    called before threads begin.
+    """
+    _set({_ARENAS: 1, _SIZE_OF_ITS_OWN: _LARGER, _TRIM_THRESHOLD: _SOME})
+
+
+def give_back() -> None:
+    """What is free goes back to the system, whatever is kept otherwise."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def keep_freed() -> None:

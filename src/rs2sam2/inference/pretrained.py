@@ -16,6 +16,7 @@ from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.export.running import AnyBundle, AnyModel, Runtime, open_exported
 from rs2sam2.inference.device import Precision, check_int8, check_precision, choose_device, choose_dtype
+from rs2sam2.inference.room import FEW, LARGEST_BATCH
 from rs2sam2.inference.segmentation import Weights
 from rs2sam2.model.rs2sam2 import RS2SAM2
 
@@ -47,6 +48,15 @@ class Pretrained:
         Other runtimes and devices spread one question over all that they have.
         """
         return torch.get_num_threads() if isinstance(self._model, RS2SAM2) and self._device.type == "cpu" else 1
+
+    @property
+    def together(self) -> int:
+        """How many questions are best asked in one pass, where there are many.
+
+        On the CPU a few: their maps stay in its caches, and memory is that of a few. Others have to be kept busy.
+        """
+        is_on_cpu = isinstance(self._model, RS2SAM2) and self._device.type == "cpu"
+        return FEW if is_on_cpu else LARGEST_BATCH
 
     @classmethod
     def from_pretrained(

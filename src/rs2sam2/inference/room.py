@@ -8,6 +8,8 @@ from rs2sam2.config import ModelConfig
 
 LARGEST_BATCH = 8
 """Questions that go through the model together where memory allows."""
+FEW = 2
+"""As many as a CPU is best asked together."""
 _MAPS = 24
 """Maps of the first stage that a pass holds at its fullest: the four-fold hidden layer before and after its activation,
 what is added to each other, and room for the heap; measured on the paper's model, 18 in float32 and 23 in bfloat16."""

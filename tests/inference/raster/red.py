@@ -36,7 +36,7 @@ class RedSegmenter:
     decision = Decision(mask_threshold=0.5, presence="mask", presence_threshold=0.5)
     provenance: ClassVar[dict[str, Any]] = {}
     config = SimpleNamespace(image_size=4 * SIDE, mask_reading="paper")
-    at_once = 1
+    at_once, together = 1, 8
 
     def __init__(self) -> None:
         self.looks = 0

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 from red import DULL, GREEN, OPTIONS, RED, RedSegmenter, paint, write
+from scipy.ndimage import gaussian_filter
 
 from rs2sam2.inference.outputs.options import PolygonOptions
 from rs2sam2.inference.outputs.targets import check_targets
+from rs2sam2.inference.polygons import sink
+from rs2sam2.inference.raster import emitting, growing
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.report import RasterReport
 from rs2sam2.inference.raster.run import segment_raster
@@ -143,6 +146,36 @@ def test_no_data_is_neither_read_nor_answered(tmp_path: Path) -> None:
     assert "no pixel holds data" in note and not mask_of(tmp_path).any()
 
 
+@pytest.mark.parametrize("kind", ["uint8", "float16"])
+def test_parts_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Outputs are made in parts of a few blocks; in more of them, of one block each, they are the same."""
+    mask = gaussian_filter(np.random.default_rng(3).standard_normal((300, 600)), 5) > 0.02
+    pixels = paint(mask)
+    pixels[:, :200, 350:] = 0
+    path = write(tmp_path / "scene.tif", pixels, nodata=0, crs=TRUE_SCALE, transform=PLACE)
+    names = ("mask.tif", "found.geojson", "probability.tif")
+
+    def contents() -> list[object]:
+        targets = check_targets(
+            [tmp_path / name for name in names[:2]], probability=tmp_path / names[2], source=path, overwrite=True
+        )
+        options = replace(OPTIONS, probability=kind)
+        segment_raster(RedSegmenter(), path, ["red things", "all of it"], targets, options, overwrite=True)
+        arrays = []
+        for name in (names[0], names[2]):
+            with rasterio.open(tmp_path / name) as dataset:
+                arrays += [dataset.read().tolist(), dataset.dataset_mask().tolist()]
+        return [*arrays, (tmp_path / names[1]).read_bytes()]
+
+    whole = contents()
+    monkeypatch.setattr(emitting, "PIXELS", 1)
+    monkeypatch.setattr(growing, "_COLUMNS", 256)
+    monkeypatch.setattr(sink, "_MANY", 3)
+    assert contents() == whole
+    with rasterio.open(tmp_path / "mask.tif") as dataset:
+        assert np.array_equal(dataset.dataset_mask() > 0, (pixels > 0).any(axis=0))
+
+
 def test_area_of_interest(tmp_path: Path) -> None:
     mask = np.random.default_rng(1).random((150, 160)) < 0.3
     path = write(tmp_path / "scene.tif", paint(mask), crs=TRUE_SCALE, transform=PLACE)
@@ -152,6 +185,17 @@ def test_area_of_interest(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "mask.tif") as dataset:
         assert np.array_equal(dataset.read(1) == 255, mask[30:130, 20:90])
         assert dataset.transform @ (0, 0) == (west, north)
+
+
+def test_an_area_of_interest_without_data(tmp_path: Path) -> None:
+    """That the tiles it needs reach into data beside it changes nothing."""
+    pixels = paint(np.ones((150, 160), dtype=bool))
+    pixels[:, :, 100:] = 0
+    path = write(tmp_path / "scene.tif", pixels, nodata=0)
+    empty = answer(path, options=replace(OPTIONS, aoi=(101, 0, 120, 20)))
+    assert empty.empty == 0 and not mask_of(tmp_path).any()
+    assert "no pixel holds data" in " ".join(empty.warnings)
+    assert not answer(path, options=replace(OPTIONS, aoi=(99, 0, 120, 20))).warnings
 
 
 def test_several_expressions(tmp_path: Path) -> None:

@@ -64,9 +64,7 @@ def test_tiles_that_agree_give_what_they_agree_on(data: st.DataObject) -> None:
         enlarging.add([logits], answered)
         while enlarging.next_row < enlarging.ready:
             end = min(enlarging.ready, enlarging.next_row + data.draw(st.integers(1, 40)))
-            (strip,), unanswered = enlarging.take(end)
-            assert strip is not None and unanswered is None
-            strips.append(strip)
+            strips.append(taken(enlarging, end, tiling.across.length, data.draw(st.integers(1, 200))))
     found = np.concatenate(strips)
     assert found.shape == (tiling.down.length, tiling.across.length)
     whole = cells[: tiling.down.cells, : tiling.across.cells]
@@ -107,8 +105,19 @@ def answered_by_noise(tiling: Tiling, place: tuple[int, int], seed: int) -> np.n
         logits, answered = blend.finish_row(row)
         enlarging.add([logits], answered)
         if enlarging.next_row < enlarging.ready:
-            strips += enlarging.take(enlarging.ready)[0]
+            strips.append(taken(enlarging, enlarging.ready, tiling.across.length))
     return np.concatenate(strips)
+
+
+def taken(enlarging: Enlarging, end: int, width: int, columns: int = 10**6) -> np.ndarray:
+    """The next rows, put together from parts of so many columns."""
+    parts = []
+    for left in range(0, width, columns):
+        (part,), unanswered = enlarging.part(end, left, min(left + columns, width))
+        assert part is not None and unanswered is None
+        parts.append(part)
+    enlarging.leave(end)
+    return np.concatenate(parts, axis=1)
 
 
 def bilinear(cells: np.ndarray, along: Axis) -> np.ndarray:
@@ -122,7 +131,7 @@ def test_one_tile_is_enlarged_as_a_picture_is() -> None:
     tiling = Tiling(axis(1024, 16, 64, 0.25), axis(1024, 16, 64, 0.25))
     enlarging = Enlarging(tiling, 1, -99)
     enlarging.add([logits[0, 0].numpy()], np.ones((64, 64), dtype=bool))
-    (found,), _ = enlarging.take(1024)
+    found = taken(enlarging, 1024, 1024)
     np.testing.assert_allclose(found, to_image_grid(logits, 1024, 1024)[0, 0].numpy(), atol=1e-5)
 
 

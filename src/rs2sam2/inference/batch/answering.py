@@ -10,7 +10,7 @@ from rs2sam2.inference.batch.catalogue import write_item
 from rs2sam2.inference.batch.job import Job
 from rs2sam2.inference.batch.scenes import Scene
 from rs2sam2.inference.batch.status import Status, file_now, read_status
-from rs2sam2.inference.heap import keep_small
+from rs2sam2.inference.heap import keep_some
 from rs2sam2.inference.outputs.targets import check_targets
 from rs2sam2.inference.raster.report import FailedTile
 from rs2sam2.inference.raster.run import segment_raster
@@ -20,13 +20,13 @@ POLYGONS, MASK = "segments.gpkg", "mask.tif"
 
 
 def load(job: Job) -> Segmenter:
-    """What answers, once it has seen that it can read the words; this process keeps its heap small from now on.
+    """What answers, once it has seen that it can read the words; this process keeps its heap steady from now on.
 
     Raises:
         WeightsError, ConfigError: as `Segmenter.from_pretrained`.
         ExpressionError: if an expression is longer than the model reads.
     """
-    keep_small()
+    keep_some()
     segmenter = Segmenter.from_pretrained(
         job.weights,
         job.device,

@@ -8,7 +8,9 @@ reaches the next row's first place. What lies below a place is `pitch` further o
 Shapes: W raster width in pixels, h rows of a strip.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +33,15 @@ class Runs:
         return len(self.ends) // 2
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_]) -> "Runs":
-        """All runs of an (h, W) mask."""
+    def of(cls, mask: NDArray[np.bool_], pitch: int, left: int = 0) -> Self:
+        """All runs of a mask (h, w) that begins in column `left`."""
         padded = np.zeros((len(mask), mask.shape[1] + 2), dtype=np.bool_)
         padded[:, 1:-1] = mask
-        return cls(np.flatnonzero(padded[:, 1:] != padded[:, :-1]))
+        places = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
+        if mask.shape[1] + 1 == pitch:
+            return cls(places)
+        row, column = np.divmod(places, mask.shape[1] + 1)
+        return cls(row * pitch + (column + left))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -53,6 +59,45 @@ class Runs:
     def since(self, first: int) -> "Runs":
         """Without the first ones."""
         return Runs(self.ends[2 * first :])
+
+
+@dataclass(frozen=True)
+class WeighedRuns:
+    """N runs, and what their pixels weigh together.
+
+    Attributes:
+        runs: N.
+        sums: (N,) float64.
+    """
+
+    runs: Runs
+    sums: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_], weights: NDArray[np.uint8], pitch: int, left: int = 0) -> Self:
+        """Of a mask (h, w) that begins in column `left`; `weights` (M,) are those of its pixels, row by row."""
+        runs = Runs.of(mask, pitch, left)
+        first = runs.lengths.cumsum() - runs.lengths
+        return cls(runs, np.add.reduceat(weights, first, dtype=np.float64) if len(runs) else np.zeros(0))
+
+    @classmethod
+    def side_by_side(cls, parts: Sequence[Self]) -> Self:
+        """Those of whole rows, of parts that lie beside each other: a run that goes on in the next part is one."""
+        if len(parts) == 1:
+            return parts[0]
+        start, end = (np.concatenate([part.runs.ends[side::2] for part in parts]) for side in (0, 1))
+        order = np.argsort(start)
+        start, end, sums = start[order], end[order], np.concatenate([part.sums for part in parts])[order]
+        if not len(order):
+            return cls(Runs(start), sums)
+        new = start[1:] != end[:-1]
+        first = np.flatnonzero(np.concatenate([[True], new]))
+        last = np.flatnonzero(np.concatenate([new, [True]]))
+        return cls(Runs(np.column_stack([start[first], end[last]]).ravel()), np.add.reduceat(sums, first))
+
+    def __getitem__(self, chosen: slice) -> "WeighedRuns":
+        """Some that follow each other."""
+        return WeighedRuns(Runs(self.runs.ends[2 * chosen.start : 2 * chosen.stop]), self.sums[chosen])
 
 
 def touching(runs: Runs, pitch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

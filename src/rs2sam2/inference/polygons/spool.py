@@ -13,7 +13,7 @@ from rs2sam2.inference.polygons.simplify import simplified
 
 _KEY = ("first_row", "first_column", "expression")
 _NUMBERS = (*_KEY, "score", "area_px", "area_m2", "perimeter_m", "tiles")
-_BATCH = 4096
+_BATCH = 128
 
 
 class Spool:

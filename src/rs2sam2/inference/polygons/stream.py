@@ -3,8 +3,9 @@
 Shapes: W raster width in pixels, h rows of a strip.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from rs2sam2.inference.polygons.boundaries import Corners, trace
-from rs2sam2.inference.polygons.runs import Runs, corners, touching
+from rs2sam2.inference.polygons.runs import Runs, WeighedRuns, corners, touching
 
-# Whatever the strips' height, this many pixels are looked at at a time.
-_BLOCK = 1 << 21
+# Whatever the strips' height, this many pixels are looked at at a time, and this many runs, or one row.
+_BLOCK, _RUNS = 1 << 21, 1 << 16
 MOST_PROBABLE = 255
 
 
@@ -33,6 +34,11 @@ class Found:
     outlines: NDArray[np.object_]
     area: NDArray[np.int64]
     score: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, several: "Sequence[Found]") -> Self:
+        """All of them, in the given order; of at least one."""
+        return cls(*(np.concatenate([getattr(one, field.name) for one in several]) for field in fields(cls)))
 
 
 class ObjectStream:
@@ -71,24 +77,34 @@ class ObjectStream:
             )
         height = max(1, _BLOCK // self._width)
         for top in range(0, len(mask), height):
-            yield from self._block(mask[top : top + height], probability[top : top + height])
+            some = mask[top : top + height]
+            runs = WeighedRuns.of(some, probability[top : top + height][some], self._width + 1)
+            yield from self.add_runs(runs, len(some))
+
+    def add_runs(self, weighed: WeighedRuns, height: int) -> Iterator[Found]:
+        """As `add`, of the runs of the next `height` rows, weighed by the probabilities."""
+        pitch, row, first = self._width + 1, 0, 0
+        rows = weighed.runs.ends[0::2] // pitch
+        while row < height:
+            until = height if len(rows) - first <= _RUNS else max(row + 1, int(rows[first + _RUNS]))
+            last = int(np.searchsorted(rows, until))
+            some = weighed[first:last]
+            yield from self._block(some.runs.moved(-row * pitch), some.sums, until - row)
+            row, first = until, last
 
     def close(self) -> Iterator[Found]:
         """Give the objects that reach the last row."""
-        below = np.zeros((1, self._width), dtype=np.uint8)
-        yield from self._block(below > 0, below)
+        yield from self._block(Runs(np.empty(0, dtype=np.int64)), np.zeros(0), 1)
 
-    def _block(self, mask: NDArray[np.bool_], probability: NDArray[np.uint8]) -> Iterator[Found]:
-        height, pitch = len(mask), self._width + 1
+    def _block(self, new: Runs, added: NDArray[np.float64], height: int) -> Iterator[Found]:
+        pitch = self._width + 1
         top, self._next_row = self._next_row, self._next_row + height
-        if not len(self._above) and not mask.any():
+        if not len(self._above) and not len(new):
             return
-        new = Runs.of(mask)
         runs = self._above.and_then(new.moved(pitch))
         nodes = np.concatenate([self._owners, len(self._sums) + np.arange(len(new))])
         upper, lower = touching(runs, pitch)
         names = _joined(nodes[upper], nodes[lower], len(self._sums) + len(new))
-        added = np.add.reduceat(probability[mask], new.lengths.cumsum() - new.lengths, dtype=np.float64)
         sums = np.bincount(names, weights=np.concatenate([self._sums, added])).astype(np.float64, copy=False)
         found = (self._corners + corners(runs, nodes, pitch, height, top)).relabelled(names)
 

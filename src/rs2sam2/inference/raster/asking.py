@@ -1,6 +1,8 @@
 """What each tile is asked, and what it answers. Needs the optional 'geo' dependencies."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,10 +14,25 @@ from rs2sam2.inference.raster.reading import Prepared
 from rs2sam2.inference.raster.scene_look import SceneLook
 from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.tiling import Tiling
-from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter, Views
+from rs2sam2.inference.segmenter import Segmenter, Views
 from rs2sam2.model.rs2sam2 import RS2SAM2Output, mask_probability
 
 _NOTHING = TileAnswer(0.0, 0.0, None)
+Question = tuple[int, int]
+"""A tile's number, and an expression's."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A group of tiles that the model is working on.
+
+    Attributes:
+        prepared: the tiles.
+        passes: the questions of each pass through the model, and what it says to them.
+    """
+
+    prepared: Sequence[Prepared]
+    passes: Sequence[tuple[Sequence[Question], Future[Sequence[RS2SAM2Output | None]]]]
 
 
 class Asking:
@@ -53,24 +70,30 @@ class Asking:
         self.asked: NDArray[np.bool_] = np.stack(asked, axis=-1)
         self.dropped = 0
 
-    def answers(self, prepared: Sequence[Prepared]) -> dict[int, list[TileAnswer]]:
-        """K answers of each tile that has data, by its number."""
+    def begin(self, prepared: Sequence[Prepared]) -> Asked:
+        """Have a group of tiles asked; several groups may be under way. The same group always makes the same passes."""
         views = {tile.tile: tile.views for tile in prepared if tile.views is not None}
         asked = self.asked.reshape(-1, len(self._expressions))
         questions = [(tile, at) for tile in views for at in np.flatnonzero(asked[tile]).tolist()]
-        found = {tile: [_NOTHING] * len(self._expressions) for tile in views}
+        passes = []
         for of_scene in (False, True):
             some = [(tile, at) for tile, at in questions if (at in self._looks) is of_scene]
-            for start in range(0, len(some), LARGEST_BATCH):
-                batch = some[start : start + LARGEST_BATCH]
-                ask = partial(self._outputs, views=views, of_scene=of_scene)
-                outputs = self._workers.map(ask, batch)
-                for (tile, at), output in zip(batch, outputs, strict=True):
-                    found[tile][at] = self._answer(tile, at, output)
+            for start in range(0, len(some), self._segmenter.together):
+                batch = some[start : start + self._segmenter.together]
+                ask = partial(self._outputs, batch, views, of_scene=of_scene)
+                passes.append((batch, self._workers.begin(ask)))
+        return Asked(prepared, passes)
+
+    def answers(self, asked: Asked) -> dict[int, list[TileAnswer]]:
+        """K answers of each tile that has data, by its number; waits for them."""
+        found = {tile.tile: [_NOTHING] * len(self._expressions) for tile in asked.prepared if tile.views is not None}
+        for questions, outputs in asked.passes:
+            for (tile, at), output in zip(questions, outputs.result(), strict=True):
+                found[tile][at] = self._answer(tile, at, output)
         return found
 
     def _outputs(
-        self, questions: Sequence[tuple[int, int]], views: Mapping[int, Views], *, of_scene: bool
+        self, questions: Sequence[Question], views: Mapping[int, Views], *, of_scene: bool
     ) -> Sequence[RS2SAM2Output | None]:
         shown, texts = [views[tile] for tile, _ in questions], [self._expressions[at] for _, at in questions]
         if of_scene:

@@ -1,36 +1,32 @@
-"""From the tiles' answers in the journal to finished strips. Needs the optional 'geo' dependencies.
+"""From the tiles' answers in the journal to finished parts. Needs the optional 'geo' dependencies."""
 
-Shapes: K expressions, W raster width in pixels, h rows of a strip.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rs2sam2.errors import ImageError
 from rs2sam2.inference.exclusive import likeliest
 from rs2sam2.inference.raster.blending import Blend
 from rs2sam2.inference.raster.enlarging import Enlarging
+from rs2sam2.inference.raster.growing import BLOCK
 from rs2sam2.inference.raster.journal import Journal
-from rs2sam2.inference.raster.sinks import Strip
+from rs2sam2.inference.raster.part import Part, Reading
 from rs2sam2.inference.raster.source import RasterSource
 from rs2sam2.inference.raster.tiling import Tiling
 
 PIXELS = 1 << 19
-"""In one strip, all expressions together: memory does not depend on the raster's width."""
-
-Reading = Callable[[torch.Tensor], torch.Tensor]
-"""From logits to probabilities."""
+"""In one part, all expressions together: memory does not depend on the raster's width."""
 
 
 class Emitting:
-    """Blends one row of tiles after the other, and gives the strips that are finished by it.
+    """Blends one row of tiles after the other, and gives the parts that are finished by it.
 
     Attributes:
         surest: for each expression P(present) and predicted IoU of the tile that was surest of it so far.
         empty: tiles without data so far.
+        has_data: whether any pixel so far has data.
     """
 
     def __init__(
@@ -41,7 +37,8 @@ class Emitting:
         expressions: int,
         reading: Reading,
         nothing: float,
-        threshold: float,
+        cut: float,
+        low: float,
         *,
         exclusive: bool,
     ) -> None:
@@ -54,22 +51,24 @@ class Emitting:
             expressions: K.
             reading: what logits mean.
             nothing: a logit whose probability rounds to 0.
-            threshold: of the masks, a probability.
+            cut: a logit: what is above belongs to the masks.
+            low: a logit, at most `cut`: what is not above need not be known.
             exclusive: whether each pixel goes to one expression at most.
         """
         self._tiling, self._journal, self._source = tiling, journal, source
-        self._reading, self._threshold, self._exclusive = reading, threshold, exclusive
+        self._reading, self._cut, self._exclusive = reading, np.float32(cut), exclusive
         self._blends = [Blend(tiling, nothing) for _ in range(expressions)]
-        self._enlarging = Enlarging(tiling, expressions, nothing)
+        self._enlarging = Enlarging(tiling, expressions, low)
         self._said = np.zeros((tiling.rows, tiling.columns), dtype=np.bool_)
         self.surest = [(0.0, 0.0)] * expressions
         self.empty = 0
+        self.has_data = False
 
     def count_tiles(self, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many tiles had a say in objects, see `CountTiles`."""
         return self._tiling.count(bounds, self._said)
 
-    def row(self, row: int, left_out: NDArray[np.bool_], failed: NDArray[np.bool_]) -> Iterator[Strip]:
+    def row(self, row: int, left_out: NDArray[np.bool_], failed: NDArray[np.bool_]) -> Iterator[Part]:
         """Take a row of tiles.
 
         Args:
@@ -93,47 +92,45 @@ class Emitting:
                     self.surest[number] = max(self.surest[number], (answer.p_present, answer.predicted_iou))
         finished, answered = zip(*(blend.finish_row(row) for blend in self._blends), strict=True)
         self._enlarging.add(finished, answered[0])
-        height = max(1, PIXELS // (self._source.width * len(self._blends)))
-        while (first := self._enlarging.next_row) < self._enlarging.ready:
-            yield self._strip(first, min(first + height, self._enlarging.ready))
+        width, height = self._source.width, self._source.height
+        columns = max(1, PIXELS // (BLOCK * BLOCK * len(self._blends))) * BLOCK
+        while (first := self._enlarging.next_row) < height:
+            end = min(first + BLOCK, height)
+            if end > self._enlarging.ready:
+                return
+            for left in range(0, width, columns):
+                yield self._part(end, left, min(left + columns, width))
+            self._enlarging.leave(end)
 
-    def _strip(self, first: int, end: int) -> Strip:
-        logits, valid = self._enlarging.take(end)
-        has_data = self._valid(first, end)
+    def _part(self, end: int, left: int, right: int) -> Part:
+        first = self._enlarging.next_row
+        logits, valid = self._enlarging.part(end, left, right)
+        has_data = self._valid(first, end, left, right)
+        self.has_data = self.has_data or has_data is None or bool(has_data.any())
         if has_data is not None:
             valid = has_data if valid is None else valid & has_data
-        shape = (end - first, self._source.width)
-        probabilities = [None if some is None else self._probability(some, valid) for some in logits]
-        masks = [np.zeros(shape, dtype=np.bool_) if p is None else p > self._threshold for p in probabilities]
-        if self._exclusive:
-            masks = _apart(masks, probabilities)
-        return Strip(first, masks, probabilities, valid)
-
-    def _probability(self, logits: NDArray[np.float32], valid: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-        probability: NDArray[np.float32] = self._reading(torch.from_numpy(logits)).numpy()
+        shape = (end - first, right - left)
+        masks = [np.zeros(shape, dtype=np.bool_) if some is None else some > self._cut for some in logits]
         if valid is not None:
-            probability *= valid
-        return probability
+            masks = [mask & valid for mask in masks]
+        part = Part(first, left, masks, logits, valid, self._reading)
+        return _apart(part) if self._exclusive else part
 
-    def _valid(self, first: int, end: int) -> NDArray[np.bool_] | None:
+    def _valid(self, first: int, end: int, left: int, right: int) -> NDArray[np.bool_] | None:
         """Where the source has data; what cannot be read has none, a tile's width at a time."""
         try:
-            return self._source.valid(first, end)
+            return self._source.valid(first, end, left, right)
         except ImageError:
-            width = self._source.width
-            mask = np.zeros((end - first, width), dtype=np.bool_)
-            for left in range(0, width, 256):
+            mask = np.zeros((end - first, right - left), dtype=np.bool_)
+            for at in range(left, right, 256):
                 try:
-                    some = self._source.valid(first, end, left, min(width, left + 256))
+                    some = self._source.valid(first, end, at, min(right, at + 256))
                 except ImageError:
                     continue
-                mask[:, left : left + 256] = True if some is None else some
+                mask[:, at - left : at - left + 256] = True if some is None else some
             return mask
 
 
-def _apart(
-    masks: Sequence[NDArray[np.bool_]], probabilities: Sequence[NDArray[np.float32] | None]
-) -> list[NDArray[np.bool_]]:
-    zero = np.zeros(masks[0].shape, dtype=np.float32)
-    labels = likeliest((mask, zero if p is None else p) for mask, p in zip(masks, probabilities, strict=True))
-    return [labels == number for number in range(1, len(masks) + 1)]
+def _apart(part: Part) -> Part:
+    labels = likeliest((mask, part.probability(number)) for number, mask in enumerate(part.masks))
+    return replace(part, masks=[labels == number for number in range(1, len(part.masks) + 1)])

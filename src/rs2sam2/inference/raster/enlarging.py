@@ -1,7 +1,7 @@
-"""From logits on the grid of cells to strips on the raster's own grid, bilinear.
+"""From logits on the grid of cells to parts of the raster's own grid, bilinear.
 
 With one tile that covers a picture it is `rs2sam2.preprocess.to_image_grid`. Shapes: K expressions, C cells across the
-raster, W raster width in pixels, h rows.
+raster, h, w rows and columns of a part in pixels.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from rs2sam2.inference.raster.tiling import Axis, Tiling
 
 Logits = NDArray[np.float32]
+Between = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""For each pixel the cells before and behind its centre, and the latter's part."""
 
 
-def neighbours(axis: Axis, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """For pixels from `first` to before `end`: the cells before and behind each one's centre, and the latter's part."""
+def neighbours(axis: Axis, first: int, end: int) -> Between:
+    """For pixels from `first` to before `end`."""
     where = np.clip(axis.cell_at(np.arange(first, end)) - 0.5, 0, axis.cells - 1)
     before = np.minimum(where.astype(np.int64), max(0, axis.cells - 2))
     behind = np.minimum(before + 1, axis.cells - 1)
@@ -33,12 +35,10 @@ class Enlarging:
         Args:
             tiling: of the raster.
             expressions: K.
-            low: a logit; rows that have none above it are given as None, and cost nothing.
+            low: a logit; parts that have none above it are given as None, and rows of cells as minus infinity: these
+                cost nothing.
         """
-        self._down, self._low = tiling.down, low
-        self._before, self._behind, self._part = neighbours(tiling.across, 0, tiling.across.length)
-        columns = tiling.across.cell_at(np.arange(tiling.across.length))
-        self._nearest = np.minimum(columns.astype(np.int64), tiling.across.cells - 1)
+        self._down, self._across, self._low = tiling.down, tiling.across, low
         self._logits = [np.empty((0, tiling.across.cells), dtype=np.float32) for _ in range(expressions)]
         self._answered = np.empty((0, tiling.across.cells), dtype=np.bool_)
         self._first_cell = 0  # of those that are kept
@@ -61,47 +61,57 @@ class Enlarging:
         rows = floor((known - 0.5) * self._down.pitch + self._down.origin - 0.5)
         return min(max(0, rows), self._down.length)
 
-    def take(self, end: int) -> tuple[list[Logits | None], NDArray[np.bool_] | None]:
-        """The rows from `next_row` to before `end`, which is at most `ready`.
+    def part(self, end: int, left: int, right: int) -> tuple[list[Logits | None], NDArray[np.bool_] | None]:
+        """The rows from `next_row` to before `end`, which is at most `ready`, and the columns from `left` to `right`.
 
         Returns:
-            K times logits (h, W) or None (see `low`), and where a tile has answered, (h, W) or None for everywhere.
+            K times logits (h, w) or None (see `low`), and where a tile has answered, (h, w) or None for everywhere.
         """
         before, behind, part = neighbours(self._down, self.next_row, end)
-        before, behind = before - self._first_cell, behind - self._first_cell
-        strips = [self._strip(cells, before, behind, part) for cells in self._logits]
-        answered = self._answered_rows(end)
-        self.next_row = end
-        spent = int(before[-1])
+        rows = before - self._first_cell, behind - self._first_cell, part
+        columns = neighbours(self._across, left, right)
+        return [self._enlarged(cells, rows, columns) for cells in self._logits], self._answered_in(end, left, right)
+
+    def leave(self, end: int) -> None:
+        """Go on with row `end`: those before it have been taken."""
+        spent = int(neighbours(self._down, end - 1, end)[0][0]) - self._first_cell
         self._logits = [cells[spent:] for cells in self._logits]
         self._answered = self._answered[spent:]
         self._first_cell += spent
-        return strips, answered
+        self.next_row = end
 
-    def _strip(
-        self, cells: Logits, before: NDArray[np.int64], behind: NDArray[np.int64], part: NDArray[np.float32]
-    ) -> Logits | None:
-        if cells[before[0] : behind[-1] + 1].max() <= self._low:
+    def _enlarged(self, cells: Logits, rows: Between, columns: Between) -> Logits | None:
+        (before, behind, part), (left, right, along) = rows, columns
+        if cells[before[0] : behind[-1] + 1, left[0] : right[-1] + 1].max() <= self._low:
             return None
-        strip = np.empty((len(before), len(self._before)), dtype=np.float32)
+        found = np.empty((len(before), len(left)), dtype=np.float32)
         bounds = [0, *(np.flatnonzero(np.diff(before)) + 1).tolist(), len(before)]
         wide: dict[int, Logits] = {}
         for top, bottom in pairwise(bounds):
             pair = (int(before[top]), int(behind[top]))
-            wide = {cell: wide[cell] if cell in wide else self._across(cells[cell]) for cell in pair}
+            if cells[pair[0] : pair[1] + 1, left[0] : right[-1] + 1].max() <= self._low:
+                found[top:bottom] = -np.inf
+                continue
+            wide = {row: wide[row] if row in wide else _across(cells[row], left, right, along) for row in pair}
             upper, lower = wide[pair[0]], wide[pair[1]]
-            np.multiply.outer(part[top:bottom], lower - upper, out=strip[top:bottom])
-            strip[top:bottom] += upper
-        return strip
+            np.multiply.outer(part[top:bottom], lower - upper, out=found[top:bottom])
+            found[top:bottom] += upper
+        return found
 
-    def _across(self, row: Logits) -> Logits:
-        left = row[self._before]
-        left += self._part * (row[self._behind] - left)
-        return left
-
-    def _answered_rows(self, end: int) -> NDArray[np.bool_] | None:
-        rows = self._down.cell_at(np.arange(self.next_row, end))
-        rows = np.minimum(rows.astype(np.int64), self._down.cells - 1) - self._first_cell
+    def _answered_in(self, end: int, left: int, right: int) -> NDArray[np.bool_] | None:
         # The last row's own cell may be one that its centre lies before: it is known all the same.
+        rows = _nearest(self._down, self.next_row, end) - self._first_cell
         near = self._answered[np.minimum(rows, len(self._answered) - 1)]
-        return None if near.all() else near[:, self._nearest]
+        columns = _nearest(self._across, left, right)
+        return None if near[:, columns[0] : columns[-1] + 1].all() else near[:, columns]
+
+
+def _across(row: Logits, before: NDArray[np.int64], behind: NDArray[np.int64], part: NDArray[np.float32]) -> Logits:
+    left = row[before]
+    left += part * (row[behind] - left)
+    return left
+
+
+def _nearest(axis: Axis, first: int, end: int) -> NDArray[np.int64]:
+    """The cells that pixels' centres lie in."""
+    return np.minimum(axis.cell_at(np.arange(first, end)).astype(np.int64), axis.cells - 1)

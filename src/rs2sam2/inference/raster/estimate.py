@@ -8,14 +8,13 @@ import numpy as np
 
 from rs2sam2.inference.images import RasterImage
 from rs2sam2.inference.raster.emitting import PIXELS
-from rs2sam2.inference.raster.growing import BLOCK
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import Plan
 from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.source import CACHE_BYTES, RasterSource
-from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+from rs2sam2.inference.segmenter import Segmenter
 
-_STRIP_BYTES = 24  # for a pixel of a strip: logits, probabilities, masks, labels and their copies
+_PART_BYTES = 24  # for a pixel of a part: logits, probabilities, masks, labels and their copies
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,19 @@ def estimate(
     grey = picture or RasterImage(np.full((options.tile, options.tile, 3), 128, dtype=np.uint8))
     views = segmenter.tile_views(grey)
     reading = time.perf_counter() - start
-    questions = (expressions * LARGEST_BATCH)[:LARGEST_BATCH]
+    questions = (expressions * segmenter.together)[: segmenter.together]
     looks = []
     with SideBySide(segmenter.at_once) as workers:
         for _ in range(2):  # the first is slower: memory is asked for
             start = time.perf_counter()
-            workers.map(lambda some: list(segmenter.look([views] * len(some), some)), questions)
-            looks.append((time.perf_counter() - start) / len(questions))
+            passes = [
+                workers.begin(lambda: list(segmenter.look([views] * len(questions), questions)))
+                for _ in range(segmenter.at_once)
+            ]
+            asked = sum(len(answers.result()) for answers in passes)
+            looks.append((time.perf_counter() - start) / asked)
     # Reading and writing go on beside the model.
     seconds = len(tiling) * max(reading, len(expressions) * min(looks))
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     cells = 16 * len(expressions) * tiling.down.tile * tiling.across.cells
-    rows = BLOCK * source.width * (1 + 4 * len(expressions))
-    return Estimate(seconds, used + cells + rows + CACHE_BYTES + _STRIP_BYTES * PIXELS)
+    return Estimate(seconds, used + cells + CACHE_BYTES + _PART_BYTES * PIXELS)

@@ -1,10 +1,11 @@
-"""GeoTIFFs that grow strip by strip. Needs the optional 'geo' dependencies.
+"""GeoTIFFs that grow part by part. Needs the optional 'geo' dependencies.
 
-Shapes: B bands, W raster width in pixels, h rows of a strip.
+Shapes: B bands, h, w rows and columns of a part in pixels.
 """
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from rs2sam2.inference.raster.source import RasterSource
 
 BLOCK = 256
-"""Side of a block in pixels. Blocks are written once, when they are whole, and in order: equal answers give equal
-bytes, whatever the strips."""
+"""Side of a block in pixels. Parts are whole blocks, written once and in order: equal answers give equal bytes."""
+_COLUMNS = 8 * BLOCK
 
 
 class GrowingTiff:
@@ -51,38 +52,39 @@ class GrowingTiff:
             OutputError: if it cannot be written.
         """
         self.path, self._target, self._cog = path, target, cog
-        self._width, self._height = source.width, source.height
-        self._rows = np.zeros((bands, BLOCK, source.width), dtype=np.float32 if half else np.uint8)
-        self._valid: NDArray[np.bool_] | None = None  # until there is a pixel without data
-        self._next_row = 0
-        kind: dict[str, Any] = {"dtype": "float32", "nbits": 16, "predictor": 3} if half else {"dtype": "uint8"}
+        self._width = source.width
+        self._masked = False
+        kind: dict[str, Any] = {"dtype": "uint8", "zlevel": 5}  # quicker than 1 for masks, and smaller
+        if half:
+            kind = {"dtype": "float32", "nbits": 16, "predictor": 3, "zlevel": 1}
         path.unlink(missing_ok=True)
         self._dataset = self._writing(lambda: _new(path, source, bands, kind))
         self._writing(lambda: self._dataset.update_tags(**tags))
 
-    def add(self, samples: NDArray[np.generic], valid: NDArray[np.bool_] | None) -> None:
-        """Take the next rows (B, h, W), and which of their pixels have data, (h, W) or None for all.
+    def add(self, row: int, column: int, samples: NDArray[np.generic], valid: NDArray[np.bool_] | None) -> None:
+        """Take the next part (B, h, w), and which of its pixels have data, (h, w) or None for all.
 
         The file gets a mask band if there is a pixel without data.
+
+        Args:
+            row: of its first pixel, a multiple of `BLOCK`.
+            column: likewise.
+            samples: whole blocks, but at the raster's end.
+            valid: where they have data.
 
         Raises:
             OutputError: if the disk is full.
         """
-        if self._valid is None and valid is not None:
-            self._valid = np.ones((BLOCK, self._width), dtype=np.bool_)
-            for top in range(0, self._next_row - self._next_row % BLOCK, BLOCK):
-                self._write_mask(self._valid, top)
-        taken = 0
-        while taken < samples.shape[1]:
-            at = self._next_row % BLOCK
-            some = min(BLOCK - at, samples.shape[1] - taken)
-            self._rows[:, at : at + some] = samples[:, taken : taken + some]
-            if self._valid is not None:
-                self._valid[at : at + some] = True if valid is None else valid[taken : taken + some]
-            taken += some
-            self._next_row += some
-            if self._next_row % BLOCK == 0 or self._next_row == self._height:
-                self._write_blocks(at + some)
+        height, width = samples.shape[1:]
+        window = _window(row, column, height, width)
+        self._writing(lambda: self._dataset.write(samples, window=window))
+        if valid is not None and not self._masked:
+            self._masked = True
+            for top in range(0, row, BLOCK):
+                self._write_mask(None, top, 0, BLOCK, self._width)
+            self._write_mask(None, row, 0, height, column)
+        if self._masked:
+            self._write_mask(valid, row, column, height, width)
 
     def finish(self) -> None:
         """Close the file: it is whole.
@@ -106,20 +108,14 @@ class GrowingTiff:
         except (RasterioError, OSError):  # what is full stays full, and the file is thrown away
             return
 
-    def _write_blocks(self, height: int) -> None:
-        window = self._window(self._next_row - height, height)
-        self._writing(lambda: self._dataset.write(self._rows[:, :height], window=window))
-        if self._valid is not None:
-            self._write_mask(self._valid[:height], self._next_row - height)
-
-    def _write_mask(self, valid: NDArray[np.bool_], top: int) -> None:
-        window = self._window(top, len(valid))
-        self._writing(lambda: self._dataset.write_mask(valid, window=window))
-
-    def _window(self, top: int, height: int) -> Any:  # noqa: ANN401 - rasterio ships no types
-        from rasterio.windows import Window
-
-        return Window(0, top, self._width, height)
+    def _write_mask(self, valid: NDArray[np.bool_] | None, top: int, left: int, height: int, width: int) -> None:
+        """As many columns at a time as a part has at most: memory does not depend on the raster's width."""
+        for column in range(left, left + width, _COLUMNS):
+            wide = min(_COLUMNS, left + width - column)
+            window = _window(top, column, height, wide)
+            at = slice(column - left, column - left + wide)
+            part = np.ones((height, wide), dtype=np.bool_) if valid is None else valid[:, at]
+            self._writing(partial(self._dataset.write_mask, part, window=window))
 
     def _writing(self, write: Any) -> Any:  # noqa: ANN401 - a call without arguments, and what it gives
         from rasterio.errors import RasterioError
@@ -131,6 +127,12 @@ class GrowingTiff:
             raise OutputError(
                 f"{self._target.name}: cannot be written ({reason}): free some room, then the same command goes on"
             ) from error
+
+
+def _window(top: int, left: int, height: int, width: int) -> Any:  # noqa: ANN401 - rasterio ships no types
+    from rasterio.windows import Window
+
+    return Window(left, top, width, height)
 
 
 def _new(path: Path, source: "RasterSource", bands: int, kind: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -149,7 +151,6 @@ def _new(path: Path, source: "RasterSource", bands: int, kind: Mapping[str, Any]
             crs=source.crs,
             transform=source.transform,
             compress="deflate",
-            zlevel=1,
             tiled=True,
             blockxsize=BLOCK,
             blockysize=BLOCK,

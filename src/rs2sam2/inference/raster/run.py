@@ -5,9 +5,10 @@ What tiles answer goes through a journal on disk, in a fixed order and in fixed 
 journal alone: a run that was stopped and goes on ends with the same bytes as one that was not.
 """
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -25,22 +26,23 @@ from rs2sam2.inference.language import check_expressions, language_warnings
 from rs2sam2.inference.outputs.atomic import move_files
 from rs2sam2.inference.outputs.targets import Target
 from rs2sam2.inference.raster.address import is_remote
-from rs2sam2.inference.raster.asking import Asking
+from rs2sam2.inference.raster.asking import Asked, Asking
 from rs2sam2.inference.raster.emitting import Emitting
 from rs2sam2.inference.raster.journal import Journal
 from rs2sam2.inference.raster.options import RasterOptions
 from rs2sam2.inference.raster.plan import Plan, check_disk, plan
-from rs2sam2.inference.raster.reading import Prepared, TileReader
+from rs2sam2.inference.raster.reading import TileReader
 from rs2sam2.inference.raster.report import FailedTile, Found, Progress, RasterReport
 from rs2sam2.inference.raster.scene_look import look_at_scene
 from rs2sam2.inference.raster.side_by_side import SideBySide
 from rs2sam2.inference.raster.sinks import Outputs, Totals
 from rs2sam2.inference.raster.source import RasterSource, gdal_settings
 from rs2sam2.inference.raster.tallies import Tally
+from rs2sam2.inference.raster.watch import Watch
 from rs2sam2.inference.raster.workplace import Workplace, workplace
 from rs2sam2.inference.report import crs_name
 from rs2sam2.inference.scope import Scope, choose_scope
-from rs2sam2.inference.segmenter import LARGEST_BATCH, Segmenter
+from rs2sam2.inference.segmenter import Segmenter
 from rs2sam2.model.rs2sam2 import mask_logit, mask_probability
 
 _KINDS = ("mask", "probability", "polygons", "style")
@@ -129,7 +131,7 @@ class _Run:
         workers: SideBySide,
     ) -> None:
         self._segmenter, self._expressions, self._options = segmenter, expressions, options
-        self._source, self._planned, self._journal = rasters[0], planned, journal
+        self._rasters, self._source, self._planned, self._journal = rasters, rasters[0], planned, journal
         tiling = planned.tiling
         self._tiling = tiling
         self._scopes = [choose_scope(text, options.scope) for text in expressions]
@@ -142,7 +144,12 @@ class _Run:
         self._left_out: NDArray[np.bool_] = ~np.asarray(self._asking.asked.any(axis=-1))
         self.failed: dict[int, str] = {}
         self._reused = 0
-        config, decision = segmenter.config, segmenter.decision
+        config = segmenter.config
+        threshold = segmenter.decision.mask_threshold if options.threshold is None else options.threshold
+        cut = mask_logit(threshold, config)
+        low = cut
+        if any(target.kind == "probability" for target in targets):
+            low = min(cut, nothing) if options.probability == "uint8" else -math.inf
         self._emitting = Emitting(
             tiling,
             journal,
@@ -150,7 +157,8 @@ class _Run:
             len(expressions),
             lambda logits: mask_probability(logits, config),
             nothing,
-            options.threshold if options.threshold is not None else decision.mask_threshold,
+            cut,
+            low,
             exclusive=options.polygons.exclusive,
         )
         self._tallies = [Tally() for _ in expressions]
@@ -166,27 +174,25 @@ class _Run:
     ) -> list[tuple[Path, Target]]:
         """Ask every tile that has not answered, and write the outputs; each with the place where it shall be."""
         numbers = np.flatnonzero(~self._left_out.ravel()).tolist()
-        size = max(1, LARGEST_BATCH // len(self._expressions))
+        size = max(1, self._segmenter.together // len(self._expressions))
         groups = [numbers[at : at + size] for at in range(0, len(numbers), size)]
         # A group that was cut short is asked again whole: the same batches give the same bits.
         pending = [group for group in groups if not self._journal.done.issuperset(group)]
         self._reused = len(numbers) - sum(map(len, pending))
-        watch = _Watch(progress, self._source, len(numbers), self._reused)
+        watch = Watch(progress, self._source.width * self._source.height, len(numbers), self._reused)
         with self._thread() as reading, self._thread() as writing:
             outputs = writing.submit(self._make_outputs).result()
             try:
                 rows: deque[Future[None]] = deque()
                 begun = self._begin_rows(rows, 0, pending[0][0] if pending else len(self._tiling), outputs, writing)
-                for number, prepared in enumerate(self._reader.ahead(pending, reading), 1):
-                    if cancelled is not None and cancelled():
-                        raise StoppedError("the run was stopped: the same command goes on from here")
-                    self._ask(prepared)
-                    complete = pending[number][0] if number < len(pending) else len(self._tiling)
+                for complete, tiles in self._ask(pending, reading, cancelled):
                     begun = self._begin_rows(rows, begun, complete, outputs, writing)
-                    watch.done(len(prepared))
+                    watch.done(tiles)
                 watch.writing()
                 while rows:
                     rows.popleft().result()
+                for raster in self._rasters:
+                    raster.close()
                 files, self._totals = writing.submit(outputs.finish).result()
                 return files
             except BaseException:
@@ -208,8 +214,7 @@ class _Run:
             )
         )
         notes = [note for text in self._expressions for note in language_warnings(text, self._segmenter.provenance)]
-        empty = self._emitting.empty
-        if empty == len(self._tiling):
+        if not self._emitting.has_data and not self.failed:
             notes.append(f"{source}: no pixel holds data (all are transparent, no-data or not a number)")
         return RasterReport(
             source=str(source),
@@ -221,7 +226,7 @@ class _Run:
             failed=tuple(self._failure(tile) for tile in sorted(self.failed)),
             tiles=len(self._tiling),
             scopes=tuple(self._scopes),
-            empty=empty,
+            empty=self._emitting.empty,
             dropped=self._asking.dropped,
             reused=self._reused,
             gsd=self._planned.gsd,
@@ -239,13 +244,37 @@ class _Run:
 
         return ThreadPoolExecutor(1, initializer=begin)
 
-    def _ask(self, prepared: Sequence[Prepared]) -> None:
-        """Run the model on a group of tiles, and note what they say."""
-        self.failed |= {tile.tile: tile.failure for tile in prepared if tile.failure is not None}
-        answers = self._asking.answers(prepared)
-        for tile in prepared:
+    def _ask(
+        self, groups: Sequence[Sequence[int]], reading: ThreadPoolExecutor, cancelled: Callable[[], bool] | None
+    ) -> Iterator[tuple[int, int]]:
+        """Run the model on groups of tiles, and note what they say.
+
+        Yields:
+            After each group the number of the first tile that is not complete, and how many tiles the group had.
+        """
+        ends = iter([*(group[0] for group in groups[1:]), len(self._tiling)])
+        asked: deque[Asked] = deque()
+        stopped = False
+        for prepared in self._reader.ahead(groups, reading):
+            stopped = cancelled is not None and cancelled()
+            if stopped:
+                break
+            asked.append(self._asking.begin(prepared))
+            if len(asked) == 2 * self._segmenter.at_once:  # while one is noted, the model works on the others
+                yield next(ends), self._note(asked.popleft())
+        while asked:  # what has been asked is noted, even now
+            yield next(ends), self._note(asked.popleft())
+        if stopped:
+            raise StoppedError("the run was stopped: the same command goes on from here")
+
+    def _note(self, asked: Asked) -> int:
+        """Note what a group of tiles says; how many there were."""
+        answers = self._asking.answers(asked)
+        self.failed |= {tile.tile: tile.failure for tile in asked.prepared if tile.failure is not None}
+        for tile in asked.prepared:
             if tile.failure is None:
                 self._journal.add(tile.tile, answers.get(tile.tile))
+        return len(asked.prepared)
 
     def _begin_rows(
         self, waiting: deque[Future[None]], begun: int, complete: int, outputs: Outputs, thread: ThreadPoolExecutor
@@ -259,12 +288,12 @@ class _Run:
         return max(begun, complete // self._tiling.columns)
 
     def _write_row(self, row: int, failed: NDArray[np.bool_], outputs: Outputs) -> None:
-        for strip in self._emitting.row(row, self._left_out[row], failed):
+        for part in self._emitting.row(row, self._left_out[row], failed):
             if self._stopping.is_set():
                 return
-            for tally, mask in zip(self._tallies, strip.masks, strict=True):
-                tally.add(strip.first_row, mask)
-            outputs.add(strip)
+            for tally, mask in zip(self._tallies, part.masks, strict=True):
+                tally.add(part.first_row, part.first_column, mask)
+            outputs.add(part)
 
     def _failure(self, tile: int) -> FailedTile:
         row, column = divmod(tile, self._tiling.columns)
@@ -272,35 +301,6 @@ class _Run:
         width, height = self._source.width, self._source.height
         box = (max(0, int(left)), max(0, int(top)), min(width, int(right)), min(height, int(bottom)))
         return FailedTile(row, column, box, self.failed[tile])
-
-
-class _Watch:
-    """Tells how far a run is."""
-
-    def __init__(
-        self, progress: Callable[[Progress], None] | None, source: RasterSource, total: int, done: int
-    ) -> None:
-        self._progress, self._total, self._done, self._reused = progress, total, done, done
-        self._pixels = source.width * source.height
-        self._start = time.perf_counter()
-        self._tell("tiles")
-
-    def done(self, tiles: int) -> None:
-        """So many more tiles have been asked."""
-        self._done += tiles
-        self._tell("tiles")
-
-    def writing(self) -> None:
-        """All tiles have been asked."""
-        self._tell("writing")
-
-    def _tell(self, phase: Any) -> None:  # noqa: ANN401 - one of Progress's own words
-        if self._progress is None:
-            return
-        new, seconds = self._done - self._reused, time.perf_counter() - self._start
-        rate = self._pixels * new / self._total / seconds if new else 0.0
-        left = seconds * (self._total - self._done) / new if new else None
-        self._progress(Progress(phase, self._done, self._total, rate, left))
 
 
 def _check_kinds(targets: Sequence[Target]) -> None:

@@ -1,10 +1,9 @@
-"""All outputs of a run, fed strip by strip. Needs the optional 'geo' dependencies.
+"""All outputs of a run, fed part by part. Needs the optional 'geo' dependencies.
 
-Shapes: K expressions, W raster width in pixels, h rows of a strip. One thread makes, feeds and finishes them.
+Shapes: K expressions, h, w rows and columns of a part in pixels. One thread makes, feeds and finishes them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rs2sam2.inference.exclusive import likeliest
+from rs2sam2.inference.heap import give_back
 from rs2sam2.inference.outputs.layer import Layer
 from rs2sam2.inference.outputs.raster import MEANING
 from rs2sam2.inference.outputs.style import encode_qml
@@ -23,8 +23,8 @@ from rs2sam2.inference.polygons.sink import PolygonSink
 from rs2sam2.inference.polygons.spool import Spool
 from rs2sam2.inference.raster.growing import GrowingTiff
 from rs2sam2.inference.raster.options import RasterOptions
+from rs2sam2.inference.raster.part import Part, steps
 from rs2sam2.inference.segmentation import Weights
-from rs2sam2.inference.strips import StripSink
 
 if TYPE_CHECKING:
     from rs2sam2.inference.raster.source import RasterSource
@@ -32,23 +32,6 @@ if TYPE_CHECKING:
 
 Totals = tuple[int | None, float | None, float | None]
 """Of one expression's polygons: how many, square metres, metres around them; None for what nobody asked or knows."""
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Finished rows of all answers.
-
-    Attributes:
-        first_row: of the raster.
-        masks: K times (h, W).
-        probabilities: K times (h, W) float32 in 0..1; None where all of them round to 0 of 255.
-        valid: (h, W) where there is data and an answer, or None for everywhere.
-    """
-
-    first_row: int
-    masks: Sequence[NDArray[np.bool_]]
-    probabilities: Sequence[NDArray[np.float32] | None]
-    valid: NDArray[np.bool_] | None
 
 
 class Outputs:
@@ -84,7 +67,7 @@ class Outputs:
         self._layer = Layer(self._expressions, source.transform, source.crs, about)
         self._tiffs: dict[Target, GrowingTiff] = {}
         self._spool: Spool | None = None
-        self._polygons: list[StripSink] = []
+        self._polygons: list[PolygonSink] = []
         for number, target in enumerate(targets):
             path = folder(target) / f"{number}.tif"
             if target.kind == "mask":
@@ -112,26 +95,22 @@ class Outputs:
                 for number in range(len(expressions))
             ]
 
-    def add(self, strip: Strip) -> None:
-        """Take the next rows.
+    def add(self, part: Part) -> None:
+        """Take the next part to the right, or the first of the next rows.
 
         Raises:
             OutputError: if the disk is full.
         """
-        steps = [
-            np.zeros(mask.shape, dtype=np.uint8) if probability is None else _steps(probability)
-            for mask, probability in zip(strip.masks, strip.probabilities, strict=True)
-        ]
+        place = part.first_row, part.first_column
         for target, tiff in self._tiffs.items():
-            if target.kind == "mask":
-                tiff.add(_labels(strip, steps)[None], strip.valid)
-            elif self._options.probability == "uint8":
-                tiff.add(np.stack(steps), strip.valid)
-            else:
-                zero = np.zeros(strip.masks[0].shape, dtype=np.float32)
-                tiff.add(np.stack([zero if p is None else p for p in strip.probabilities]), strip.valid)
-        for sink, mask, step in zip(self._polygons, strip.masks, steps, strict=bool(self._polygons)):
-            sink.add(strip.first_row, mask, step)
+            samples = _labels(part)[None] if target.kind == "mask" else self._probabilities(part)
+            tiff.add(*place, samples, part.valid)
+        for number, sink in enumerate(self._polygons):
+            sink.add(part.first_column, part.masks[number], part.steps_of_mask(number))
+
+    def _probabilities(self, part: Part) -> NDArray[np.generic]:
+        every = np.stack([part.probability(number) for number in range(len(part.masks))])
+        return steps(every) if self._options.probability == "uint8" else every
 
     def finish(self) -> tuple[list[tuple[Path, Target]], list[Totals]]:
         """Write what remains to be written.
@@ -146,6 +125,7 @@ class Outputs:
         for target, tiff in self._tiffs.items():
             tiff.finish()
             files.append((tiff.path, target))
+        give_back()  # what is left of the tiles, before the libraries of vector formats take their room
         for sink in self._polygons:
             sink.close()
         polygons = self._options.polygons
@@ -171,15 +151,8 @@ class Outputs:
             self._spool.__exit__()
 
 
-def _steps(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    steps = probability * np.float32(255)
-    rounded: NDArray[np.uint8] = np.rint(steps, out=steps).astype(np.uint8)
-    return rounded
-
-
-def _labels(strip: Strip, steps: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _labels(part: Part) -> NDArray[np.uint8]:
     """As `rs2sam2.inference.outputs.raster.label_map`."""
-    if len(strip.masks) == 1:
-        return strip.masks[0].view(np.uint8) * np.uint8(255)
-    exact = zip(strip.masks, strip.probabilities, steps, strict=True)
-    return likeliest((mask, step if exactly is None else exactly) for mask, exactly, step in exact).astype(np.uint8)
+    if len(part.masks) == 1:
+        return part.masks[0].view(np.uint8) * np.uint8(255)
+    return likeliest((mask, part.probability(number)) for number, mask in enumerate(part.masks)).astype(np.uint8)

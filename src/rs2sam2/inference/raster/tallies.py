@@ -1,4 +1,4 @@
-"""Sums over finished strips: how many pixels were found, and where."""
+"""Sums over finished parts: how many pixels were found, and where."""
 
 from typing import Self
 
@@ -18,13 +18,14 @@ class Tally:
         self.area_px = 0
         self.bbox: tuple[int, int, int, int] | None = None
 
-    def add(self, first_row: int, mask: NDArray[np.bool_]) -> Self:
-        """Take the next rows (h, W)."""
+    def add(self, first_row: int, first_column: int, mask: NDArray[np.bool_]) -> Self:
+        """Take a part (h, w) that begins at this pixel."""
         count = int(np.count_nonzero(mask))
         if count:
             self.area_px += count
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-            here = (int(columns[0]), first_row + int(rows[0]), int(columns[-1]) + 1, first_row + int(rows[-1]) + 1)
+            rows, columns = rows + first_row, columns + first_column
+            here = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
             before = self.bbox or here
             self.bbox = (
                 min(before[0], here[0]),
