@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rs2sam2.config import HieraConfig, ModelConfig
 from rs2sam2.model.attention import attend
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
-from rs2sam2.model.layers import MLP, sine_positions
+from rs2sam2.model.layers import MLP, sine_positions, stretched
 
 _NORM_EPS = 1e-6
 
@@ -28,7 +28,11 @@ class TrunkFeatures(NamedTuple):
 
 
 class PatchEmbed(nn.Module):
-    """Overlapping patches at stride 4."""
+    """Overlapping patches at stride 4.
+
+    The map lies channels-last in memory, too: sums keep the order of their first term, so that any other would stay
+    with the image through the whole first stage, where every norm and product had to put it right again.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -36,7 +40,8 @@ class PatchEmbed(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, S/4, S/4, dim)."""
-        return self.proj(image).permute(0, 2, 3, 1)
+        patches: Tensor = self.proj(image.contiguous(memory_format=torch.channels_last))
+        return patches.permute(0, 2, 3, 1)
 
 
 class WindowAttention(nn.Module):
@@ -141,10 +146,10 @@ class TextGuidedHiera(nn.Module):
 
     def _positions(self, height: int, width: int) -> Tensor:
         """(1, height, width, embed_dim): a stretched background table plus one window's table, repeated."""
-        background = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
-        side = self.pos_embed_window.shape[-1]
-        window = self.pos_embed_window.repeat(1, 1, -(-height // side), -(-width // side))[..., :height, :width]
-        return (background + window).permute(0, 2, 3, 1)
+        background = stretched(self.pos_embed.permute(0, 2, 3, 1), height, width)
+        window = self.pos_embed_window.permute(0, 2, 3, 1)
+        side = window.shape[1]
+        return background + window.repeat(1, -(-height // side), -(-width // side), 1)[:, :height, :width]
 
 
 def _stage_ends(hiera: HieraConfig) -> list[int]:
