@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_MOST_TOKENS = 2**14
+"""Tokens that pass through a wide layer at a time: 19 MB of bfloat16 within the first feed-forward networks."""
+
 
 def sine_positions(rows: int, columns: int, dim: int) -> Tensor:
     """(rows, columns, dim): sines and cosines of both coordinates, from half a wave over the image to one in two cells.
@@ -26,6 +29,22 @@ def _waves(cells: int, count: int) -> Tensor:
     frequencies = pi / 2 * (2 * cells) ** (torch.arange(count) / max(1, count - 1))
     angles = ((torch.arange(cells) + 0.5) / cells)[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=-1)  # (cells, 2 count)
+
+
+def in_strips(layer: Callable[[Tensor], Tensor], image: Tensor, multiple: int = 1) -> Tensor:
+    """(B, H, W, C) -> (B, H', W', C'): a layer that works on some rows as on all, without gradients on few at a time.
+
+    What is wide within it then never exists for all of a large map: a quarter of a gigabyte at the paper's size.
+
+    Args:
+        layer: (B, h, W, C) -> (B, h', W', C'), for any h that is a multiple of `multiple`.
+        image: the map; H is such a multiple, too.
+        multiple: rows that belong together.
+    """
+    rows = max(1, _MOST_TOKENS // image.shape[2] // multiple) * multiple
+    if torch.is_grad_enabled() or image.shape[1] <= rows:
+        return layer(image)
+    return torch.cat([layer(strip) for strip in image.split(rows, dim=1)], dim=1)
 
 
 def stretched(table: Tensor, height: int, width: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rs2sam2.config import HieraConfig, ModelConfig
 from rs2sam2.model.attention import attend
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
-from rs2sam2.model.layers import MLP, sine_positions, stretched
+from rs2sam2.model.layers import MLP, in_strips, sine_positions, stretched
 
 _NORM_EPS = 1e-6
 
@@ -85,31 +85,44 @@ class Block(nn.Module):
 
     def forward(self, image: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, H, W, dim), (B, L, C), (B, L) bool -> (B, H', W', dim_out), (B, L, C)."""
+        f3, text = self._read(image, text, text_mask)  # F'''
+        normed = self.norm2(f3)
+        image = f3 + in_strips(self.mlp, normed)
+        if self.adapter is not None:
+            image.add_(self.adapter(normed), alpha=self.alpha_i)
+        return image, text
+
+    def _read(self, image: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
         normed = self.norm1(image)
         shortcut = image if self.proj is None else _pool(self.proj(normed))  # F_in
         f = self._attend(normed)  # F_i
-        if self.fusion is None or self.adapter is None:
-            f3 = shortcut + f
-            return f3 + self.mlp(self.norm2(f3)), text
+        if self.fusion is None:
+            return shortcut + f, text
         fused, text = self.fusion(f, text, text_mask)
-        f3 = shortcut + fused + f  # F'''
-        normed = self.norm2(f3)
-        return f3 + self.mlp(normed) + self.alpha_i * self.adapter(normed), text
+        return (shortcut + fused).add_(f), text
 
     def _attend(self, image: Tensor) -> Tensor:
         """Attention within windows of `self.window` tokens (the whole map if 0), padded where they do not divide it."""
         if self.window == 0:
             return self.attn(image)
-        batch, height, width, _ = image.shape
+        _, height, width, _ = image.shape
         side = self.window
         padded = F.pad(image, (0, 0, 0, -width % side, 0, -height % side))
-        rows, columns = padded.shape[1] // side, padded.shape[2] // side
-        windows = padded.view(batch, rows, side, columns, side, -1).transpose(2, 3).flatten(0, 2)
-        windows = self.attn(windows)  # (B rows columns, side', side', dim_out)
+        merged = in_strips(self._attend_windows, padded, side)
         if self.pools:
-            height, width, side = height // 2, width // 2, side // 2
+            height, width = height // 2, width // 2
+        return merged[:, :height, :width]
+
+    def _attend_windows(self, image: Tensor) -> Tensor:
+        """(B, H, W, dim), of whole windows -> (B, H', W', dim_out)."""
+        batch, height, width, _ = image.shape
+        side = self.window
+        rows, columns = height // side, width // side
+        windows = image.reshape(batch, rows, side, columns, side, -1).transpose(2, 3).flatten(0, 2)
+        windows = self.attn(windows)  # (B rows columns, side', side', dim_out)
+        side = windows.shape[1]
         merged = windows.view(batch, rows, columns, side, side, -1).transpose(2, 3)
-        return merged.reshape(batch, rows * side, columns * side, -1)[:, :height, :width]
+        return merged.reshape(batch, rows * side, columns * side, -1)
 
 
 class TextGuidedHiera(nn.Module):
