@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rs2sam2.model.linear import Linear
+
 _MOST_TOKENS = 2**14
 """Tokens that pass through a wide layer at a time: 19 MB of bfloat16 within the first feed-forward networks."""
 
@@ -66,7 +68,7 @@ class MLP(nn.Module):
 
     def __init__(self, *widths: int, activation: Callable[[Tensor], Tensor] = F.relu) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(wide, narrow) for wide, narrow in pairwise(widths))
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from rs2sam2.config import HieraConfig, ModelConfig
 from rs2sam2.model.attention import attend
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
 from rs2sam2.model.layers import MLP, in_strips, sine_positions, stretched
+from rs2sam2.model.linear import Linear
 
 _NORM_EPS = 1e-6
 
@@ -50,8 +51,8 @@ class WindowAttention(nn.Module):
     def __init__(self, dim: int, dim_out: int, num_heads: int, *, pools: bool) -> None:
         super().__init__()
         self.num_heads, self.pools = num_heads, pools
-        self.qkv = nn.Linear(dim, 3 * dim_out)
-        self.proj = nn.Linear(dim_out, dim_out)
+        self.qkv = Linear(dim, 3 * dim_out)
+        self.proj = Linear(dim_out, dim_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, dim) -> (B, H, W, dim_out), half as high and wide if it pools."""
@@ -74,7 +75,7 @@ class Block(nn.Module):
         self.window, self.pools, self.alpha_i = window, pools, config.alpha_i
         self.norm1 = nn.LayerNorm(dim, eps=_NORM_EPS)
         self.attn = WindowAttention(dim, dim_out, num_heads, pools=pools)
-        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
+        self.proj = Linear(dim, dim_out) if dim != dim_out else None
         self.norm2 = nn.LayerNorm(dim_out, eps=_NORM_EPS)
         self.mlp = MLP(dim_out, 4 * dim_out, dim_out, activation=F.gelu)
         if config.fusion_layer == "none":
