@@ -12,7 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from rs2sam2.inference.polygons.boundaries import Corners, trace
-from rs2sam2.inference.polygons.runs import Runs, corners, touching
+from rs2sam2.inference.polygons.corners import corners
+from rs2sam2.inference.runs import Runs, touching
 
 # Whatever the strips' height, this many pixels are looked at at a time.
 _BLOCK = 1 << 21
