@@ -30,9 +30,11 @@ EXPRESSION = "the aircraft"
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|( +)(\S+)")
 _IMPORTS_ALONE = """
 import contextlib, importlib, sys
-for name in sys.argv[1:]:
-    with contextlib.suppress(ImportError):  # what somebody has asked for without need, such as Pillow for olefile
-        importlib.import_module(name)
+from rs2sam2.cli import collecting_seldom
+with collecting_seldom():  # as the command does
+    for name in sys.argv[1:]:
+        with contextlib.suppress(ImportError):  # what somebody has asked for without need, such as Pillow for olefile
+            importlib.import_module(name)
 """
 
 _OWN = {*sys.builtin_module_names, "encodings", "site", "__main__"}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rs2sam2.config import Decision
+from rs2sam2.inference.runs import Runs, joined, touching
 
 _MANY = re.compile(
     "all|any|both|collection|couple|each|every|everything|few|group|cluster|many|most|multiple|other|pair|people|row|"
@@ -69,15 +70,17 @@ def surest_part(
         probability: (H, W) in 0..1, of each pixel belonging to the thing.
         clicked: (M, 2) rows and columns; parts that hold one of them are kept, too.
     """
-    from scipy import ndimage
-
-    parts, count = ndimage.label(mask, np.ones((3, 3)))
+    pitch = mask.shape[1] + 1
+    runs = Runs.of(mask, pitch)
+    part = joined(*touching(runs, pitch, corners=True), len(runs))  # (N,) of the runs
+    count = int(part.max(initial=-1)) + 1
     if count < 2:
         return mask
-    windows = ndimage.find_objects(parts)
-    sums = [probability[window].sum(where=parts[window] == part) for part, window in enumerate(windows, 1)]
+    parts = np.zeros(mask.shape, dtype=np.int64)  # (H, W), from 1; 0 where there is none
+    parts[mask] = np.repeat(part + 1, runs.lengths)
+    sums = np.bincount(parts[mask], weights=probability[mask])
     kept = np.zeros(count + 1, dtype=bool)
-    kept[int(np.argmax(sums)) + 1] = True
+    kept[np.argmax(sums)] = True
     if clicked is not None:
         kept[parts[clicked[:, 0], clicked[:, 1]]] = True
         kept[0] = False  # what lies in no part

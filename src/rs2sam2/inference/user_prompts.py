@@ -58,7 +58,7 @@ class UserPrompts:
         signs = np.ones(len(xy)) if labels is None else _numbers("labels", labels, "give 1 or 0 for each point")
         if signs.shape != (len(xy),):
             raise PromptError(f"{len(xy)} points and labels of shape {signs.shape}: give one label for each point")
-        if not np.isin(signs, (0, 1)).all():
+        if not ((signs == 0) | (signs == 1)).all():  # `np.isin` would import masked arrays
             raise PromptError(f"labels {_listed(signs)}: 1 is for what belongs to the thing, 0 for what does not")
         corners = _box(box)
         if not len(xy) and corners is None:

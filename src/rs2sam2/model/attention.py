@@ -39,11 +39,13 @@ def _in_pieces(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     m = k.shape[1]
     together = max(1, _MOST_SCORES // (n * m))
     rows = max(1, min(n, _MOST_SCORES // m))
+    if rows < n:
+        k = k.mT.contiguous().mT  # once, and not for each piece
     read = torch.empty_like(q)
     for head in range(0, batch * heads, together):
         some = slice(head, head + together)
         for row in range(0, n, rows):
             asked = q[some, row : row + rows]
             scores = torch.baddbmm(q.new_empty(1), asked, k[some].mT, beta=0, alpha=d**-0.5)
-            read[some, row : row + rows] = scores.softmax(-1) @ v[some]
+            torch.bmm(scores.softmax(-1), v[some], out=read[some, row : row + rows])
     return read.unflatten(0, (batch, heads))

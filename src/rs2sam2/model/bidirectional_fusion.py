@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from rs2sam2.config import ModelConfig
 from rs2sam2.model.cross_attention import CrossAttention
+from rs2sam2.model.linear import Linear
 
 
 class BlockAdapter(nn.Module):
@@ -22,8 +23,8 @@ class BlockAdapter(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.down = nn.Linear(dim, hidden)
-        self.up = _zeroed(nn.Linear(hidden, dim))
+        self.down = Linear(dim, hidden)
+        self.up = _zeroed(Linear(hidden, dim))
 
     def forward(self, image: Tensor) -> Tensor:
         """(..., dim) -> (..., dim)."""
@@ -43,14 +44,14 @@ class FusionLayer(nn.Module):
         self.alpha_t = config.alpha_t
         self.reads_text = config.fusion_layer in ("uni", "bi")
         self.writes_text = config.fusion_layer == "bi"
-        self.image_in = nn.Linear(dim, hidden)
-        self.image_out = _zeroed(nn.Linear(hidden, dim))
+        self.image_in = Linear(dim, hidden)
+        self.image_out = _zeroed(Linear(hidden, dim))
         if self.reads_text:
-            self.text_in = nn.Linear(config.width, hidden)
+            self.text_in = Linear(config.width, hidden)
             self.image_reads_text = CrossAttention(hidden, config.fusion_heads, few="context")
         if self.writes_text:
             self.text_reads_image = CrossAttention(hidden, config.fusion_heads, few="queries")
-            self.text_out = nn.Linear(hidden, config.width)
+            self.text_out = Linear(hidden, config.width)
 
     def forward(self, image: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Fuse both ways.
@@ -95,7 +96,7 @@ class FusionAfterEncoding(nn.Module):
         return image * read.transpose(1, 2).reshape(image.shape)
 
 
-def _zeroed(layer: nn.Linear) -> nn.Linear:
+def _zeroed(layer: Linear) -> Linear:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

@@ -56,7 +56,8 @@ class CrossAttention(nn.Module):
         allowed = F.pad(context_mask, (0, filling))[:, None]
         offsets = offsets.masked_fill(~allowed, -torch.inf)
         scores = torch.baddbmm(offsets.flatten(1).unsqueeze(1), query, keys.mT)  # (B, N, heads M)
-        weights = scores.unflatten(-1, (self.num_heads, -1)).softmax(-1).flatten(2)
+        exact = torch.promote_types(scores.dtype, torch.float32)  # over short rows quicker than in half precision
+        weights = scores.unflatten(-1, (self.num_heads, -1)).softmax(-1, dtype=exact).flatten(2).to(scores.dtype)
         values = (v @ self._by_head(self.out_proj.weight.t())).flatten(1, 2)  # (B, heads M, dim)
         return torch.baddbmm(self.out_proj.bias, weights, values)
 

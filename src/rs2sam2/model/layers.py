@@ -8,6 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rs2sam2.model.linear import Linear
+
+_MOST_TOKENS = 2**14
+"""Tokens that pass through a wide layer at a time: 19 MB of bfloat16 within the first feed-forward networks."""
+
 
 def sine_positions(rows: int, columns: int, dim: int) -> Tensor:
     """(rows, columns, dim): sines and cosines of both coordinates, from half a wave over the image to one in two cells.
@@ -28,12 +33,42 @@ def _waves(cells: int, count: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=-1)  # (cells, 2 count)
 
 
+def in_strips(layer: Callable[[Tensor], Tensor], image: Tensor, multiple: int = 1) -> Tensor:
+    """(B, H, W, C) -> (B, H', W', C'): a layer that works on some rows as on all, without gradients on few at a time.
+
+    What is wide within it then never exists for all of a large map: a quarter of a gigabyte at the paper's size.
+
+    Args:
+        layer: (B, h, W, C) -> (B, h', W', C'), for any h that is a multiple of `multiple`.
+        image: the map; H is such a multiple, too.
+        multiple: rows that belong together.
+    """
+    rows = max(1, _MOST_TOKENS // image.shape[2] // multiple) * multiple
+    if torch.is_grad_enabled() or image.shape[1] <= rows:
+        return layer(image)
+    return torch.cat([layer(strip) for strip in image.split(rows, dim=1)], dim=1)
+
+
+def stretched(table: Tensor, height: int, width: int) -> Tensor:
+    """(B, h, w, C) -> (B, height, width, C), bicubic, as `F.interpolate` has it, in a fifth of its time.
+
+    What a place takes from each cell is a matrix for each axis, and products with it are quick.
+    """
+    exact = torch.promote_types(table.dtype, torch.float32)
+    down, across = (
+        F.interpolate(torch.eye(cells, dtype=exact)[None, None], (places, cells), mode="bicubic")[0, 0].to(table.device)
+        for cells, places in zip(table.shape[1:3], (height, width), strict=True)
+    )
+    with torch.autocast("cpu" if table.is_meta else table.device.type, enabled=False):
+        return (across @ torch.einsum("Hh,bhwc->bHwc", down, table.to(exact))).to(table.dtype)
+
+
 class MLP(nn.Module):
     """Linear layers with an activation between them (SAM 2's `MLP`)."""
 
     def __init__(self, *widths: int, activation: Callable[[Tensor], Tensor] = F.relu) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(wide, narrow) for wide, narrow in pairwise(widths))
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rs2sam2.model.attention import attend
 from rs2sam2.model.layers import MLP, LayerNorm2d, LearnedToken
+from rs2sam2.model.linear import Linear
 
 NUM_MASK_TOKENS = 4
 
@@ -33,8 +34,8 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         inner = width // downsample_rate
-        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(width, inner) for _ in range(3))
-        self.out_proj = nn.Linear(inner, width)
+        self.q_proj, self.k_proj, self.v_proj = (Linear(width, inner) for _ in range(3))
+        self.out_proj = Linear(inner, width)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(B, N, C), (B, M, C), (B, M, C) -> (B, N, C)."""

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from rs2sam2.config import HieraConfig, ModelConfig
 from rs2sam2.model.attention import attend
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
-from rs2sam2.model.layers import MLP, sine_positions
+from rs2sam2.model.layers import MLP, in_strips, sine_positions, stretched
+from rs2sam2.model.linear import Linear
 
 _NORM_EPS = 1e-6
 
@@ -28,7 +29,11 @@ class TrunkFeatures(NamedTuple):
 
 
 class PatchEmbed(nn.Module):
-    """Overlapping patches at stride 4."""
+    """Overlapping patches at stride 4.
+
+    The map lies channels-last in memory, too: sums keep the order of their first term, so that any other would stay
+    with the image through the whole first stage, where every norm and product had to put it right again.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -36,7 +41,8 @@ class PatchEmbed(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, S/4, S/4, dim)."""
-        return self.proj(image).permute(0, 2, 3, 1)
+        patches: Tensor = self.proj(image.contiguous(memory_format=torch.channels_last))
+        return patches.permute(0, 2, 3, 1)
 
 
 class WindowAttention(nn.Module):
@@ -45,8 +51,8 @@ class WindowAttention(nn.Module):
     def __init__(self, dim: int, dim_out: int, num_heads: int, *, pools: bool) -> None:
         super().__init__()
         self.num_heads, self.pools = num_heads, pools
-        self.qkv = nn.Linear(dim, 3 * dim_out)
-        self.proj = nn.Linear(dim_out, dim_out)
+        self.qkv = Linear(dim, 3 * dim_out)
+        self.proj = Linear(dim_out, dim_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, dim) -> (B, H, W, dim_out), half as high and wide if it pools."""
@@ -69,7 +75,7 @@ class Block(nn.Module):
         self.window, self.pools, self.alpha_i = window, pools, config.alpha_i
         self.norm1 = nn.LayerNorm(dim, eps=_NORM_EPS)
         self.attn = WindowAttention(dim, dim_out, num_heads, pools=pools)
-        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
+        self.proj = Linear(dim, dim_out) if dim != dim_out else None
         self.norm2 = nn.LayerNorm(dim_out, eps=_NORM_EPS)
         self.mlp = MLP(dim_out, 4 * dim_out, dim_out, activation=F.gelu)
         if config.fusion_layer == "none":
@@ -80,31 +86,44 @@ class Block(nn.Module):
 
     def forward(self, image: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, H, W, dim), (B, L, C), (B, L) bool -> (B, H', W', dim_out), (B, L, C)."""
+        f3, text = self._read(image, text, text_mask)  # F'''
+        normed = self.norm2(f3)
+        image = f3 + in_strips(self.mlp, normed)
+        if self.adapter is not None:
+            image.add_(self.adapter(normed), alpha=self.alpha_i)
+        return image, text
+
+    def _read(self, image: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
         normed = self.norm1(image)
         shortcut = image if self.proj is None else _pool(self.proj(normed))  # F_in
         f = self._attend(normed)  # F_i
-        if self.fusion is None or self.adapter is None:
-            f3 = shortcut + f
-            return f3 + self.mlp(self.norm2(f3)), text
+        if self.fusion is None:
+            return shortcut + f, text
         fused, text = self.fusion(f, text, text_mask)
-        f3 = shortcut + fused + f  # F'''
-        normed = self.norm2(f3)
-        return f3 + self.mlp(normed) + self.alpha_i * self.adapter(normed), text
+        return (shortcut + fused).add_(f), text
 
     def _attend(self, image: Tensor) -> Tensor:
         """Attention within windows of `self.window` tokens (the whole map if 0), padded where they do not divide it."""
         if self.window == 0:
             return self.attn(image)
-        batch, height, width, _ = image.shape
+        _, height, width, _ = image.shape
         side = self.window
         padded = F.pad(image, (0, 0, 0, -width % side, 0, -height % side))
-        rows, columns = padded.shape[1] // side, padded.shape[2] // side
-        windows = padded.view(batch, rows, side, columns, side, -1).transpose(2, 3).flatten(0, 2)
-        windows = self.attn(windows)  # (B rows columns, side', side', dim_out)
+        merged = in_strips(self._attend_windows, padded, side)
         if self.pools:
-            height, width, side = height // 2, width // 2, side // 2
+            height, width = height // 2, width // 2
+        return merged[:, :height, :width]
+
+    def _attend_windows(self, image: Tensor) -> Tensor:
+        """(B, H, W, dim), of whole windows -> (B, H', W', dim_out)."""
+        batch, height, width, _ = image.shape
+        side = self.window
+        rows, columns = height // side, width // side
+        windows = image.reshape(batch, rows, side, columns, side, -1).transpose(2, 3).flatten(0, 2)
+        windows = self.attn(windows)  # (B rows columns, side', side', dim_out)
+        side = windows.shape[1]
         merged = windows.view(batch, rows, columns, side, side, -1).transpose(2, 3)
-        return merged.reshape(batch, rows * side, columns * side, -1)[:, :height, :width]
+        return merged.reshape(batch, rows * side, columns * side, -1)
 
 
 class TextGuidedHiera(nn.Module):
@@ -141,10 +160,10 @@ class TextGuidedHiera(nn.Module):
 
     def _positions(self, height: int, width: int) -> Tensor:
         """(1, height, width, embed_dim): a stretched background table plus one window's table, repeated."""
-        background = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
-        side = self.pos_embed_window.shape[-1]
-        window = self.pos_embed_window.repeat(1, 1, -(-height // side), -(-width // side))[..., :height, :width]
-        return (background + window).permute(0, 2, 3, 1)
+        background = stretched(self.pos_embed.permute(0, 2, 3, 1), height, width)
+        window = self.pos_embed_window.permute(0, 2, 3, 1)
+        side = window.shape[1]
+        return background + window.repeat(1, -(-height // side), -(-width // side), 1)[:, :height, :width]
 
 
 def _stage_ends(hiera: HieraConfig) -> list[int]:

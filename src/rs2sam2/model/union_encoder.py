@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rs2sam2.config import PAD_ID, UnionEncoderConfig
 from rs2sam2.model.attention import attend
 from rs2sam2.model.layers import sine_positions
+from rs2sam2.model.linear import Linear
 
 # The position tables keep two rows that are never read, as fairseq's embeddings do; BEiT-3's weights have them.
 _RESERVED_ROWS = 2
@@ -42,7 +43,7 @@ class Multiway(nn.Module):
 
 
 def _linear(d_in: int, d_out: int) -> Multiway:
-    return Multiway(nn.Linear(d_in, d_out), nn.Linear(d_in, d_out))
+    return Multiway(Linear(d_in, d_out), Linear(d_in, d_out))
 
 
 def _norm(dim: int) -> Multiway:
@@ -74,9 +75,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
+        self.fc1 = Linear(dim, hidden)
         self.ffn_layernorm = nn.LayerNorm(hidden)
-        self.fc2 = nn.Linear(hidden, dim)
+        self.fc2 = Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rs2sam2.inference.polygons.objects import CountTiles, measured
-from rs2sam2.inference.polygons.runs import WeighedRuns
 from rs2sam2.inference.polygons.spool import Spool
 from rs2sam2.inference.polygons.stream import Found, ObjectStream
+from rs2sam2.inference.polygons.weighed_runs import WeighedRuns
 
 if TYPE_CHECKING:
     from affine import Affine

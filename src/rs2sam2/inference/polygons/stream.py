@@ -13,7 +13,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from rs2sam2.inference.polygons.boundaries import Corners, trace
-from rs2sam2.inference.polygons.runs import Runs, WeighedRuns, corners, touching
+from rs2sam2.inference.polygons.corners import corners
+from rs2sam2.inference.polygons.weighed_runs import WeighedRuns
+from rs2sam2.inference.runs import Runs, touching
 
 # Whatever the strips' height, this many pixels are looked at at a time, and this many runs, or one row.
 _BLOCK, _RUNS = 1 << 21, 1 << 16
