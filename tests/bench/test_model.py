@@ -148,7 +148,7 @@ class TestPage:
         assert (
             "| first pass, cold start (wall time) | 100.00 s |" in found and "| a pass, compiled | 40.0 ms |" in found
         )
-        assert "1.25 times as fast" in found
+        assert "takes 0.80 times as long" in found
 
     def test_what_a_report_lacks(self) -> None:
         with pytest.raises(DataError, match="lacks 'ours'"):

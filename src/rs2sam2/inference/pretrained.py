@@ -81,7 +81,7 @@ class Pretrained:
             precision: "auto" is bfloat16 where it is fast and exact enough (`choose_dtype`), float32 elsewhere. "int8"
                 is for CPUs: linear layers multiply 8-bit integers, whatever the weights are stored in.
             compile: make code for the model with `torch.compile`, see `rs2sam2.inference.compiling`: minutes the first
-                time, seconds later, and a few per cent faster on CPUs. Not together with int8.
+                time, seconds later. Meant for GPUs; on a CPU `nano` gains nothing. Not together with int8.
             runtime: "torch" for weights, "onnx" or "openvino" for exported ones; None is what they were made for.
             subfolder: of the folder or of the model on the Hub.
             revision: branch, tag or commit of a model on the Hub.
