@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from rasterio.features import rasterize, shapes
-from rs2sam2.inference.polygons.weighed_runs import WeighedRuns
 from scipy.ndimage import gaussian_filter
 
 from rs2sam2.inference.polygons import stream as stream_module
 from rs2sam2.inference.polygons.stream import ObjectStream
+from rs2sam2.inference.polygons.weighed_runs import WeighedRuns
 
 Objects = dict[str, tuple[int, float]]
 """Outline as text, exactly, to area and score."""
