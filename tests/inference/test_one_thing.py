@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rs2sam2.inference.one_thing import means_one_thing, surest_part
+from rs2sam2.inference.runs import joined
 
 ONE = [
     "the largest building",
@@ -76,3 +77,12 @@ def test_what_is_kept_is_one_connected_part_and_no_part_is_surer(probability: np
     assert not (found & ~mask).any()
     assert len(np.unique(parts[found])) == min(count, 1)
     assert float(probability[found].sum()) == pytest.approx(max(sums, default=0.0))
+
+
+@given(arrays(np.int64, (2, 12), elements=st.integers(0, 15)))
+def test_what_hangs_together_is_numbered_as_scipy_numbers_it(pairs: np.ndarray) -> None:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(12), (pairs[0], pairs[1])), shape=(16, 16))
+    assert (joined(pairs[0], pairs[1], 16) == connected_components(graph, directed=False)[1]).all()

@@ -1,4 +1,4 @@
-"""Attention is the same function in training and in use, at either precision."""
+"""Attention and the other layers are the same functions in training and in use, at either precision."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rs2sam2.model import attention
+from rs2sam2.model import attention, layers
 from rs2sam2.model.attention import attend
-from rs2sam2.model.layers import sine_positions
+from rs2sam2.model.layers import in_strips, sine_positions, stretched
+from rs2sam2.model.linear import Linear
 from tiny import relative_error
 
 
@@ -76,3 +77,55 @@ def test_sine_positions_tell_every_cell_from_every_other(rows: int, columns: int
     slowest = table[..., 2 * (dim // 4)]
     assert (slowest.diff(dim=1) > 0).all()
     assert torch.equal(slowest, slowest[:1].expand(rows, -1))
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_linear_is_torchs(dtype: torch.dtype, trains: bool) -> None:
+    torch.manual_seed(0)
+    ours = Linear(24, 40).to(dtype)
+    theirs = torch.nn.Linear(24, 40).to(dtype)
+    theirs.load_state_dict(ours.state_dict())
+    for x in (torch.randn(2, 5, 24), torch.randn(24, 3).t(), torch.randn(2, 24, 5, 7).permute(0, 2, 3, 1)):
+        with torch.set_grad_enabled(trains):
+            found, expected = ours(x.to(dtype)), theirs(x.to(dtype))
+        assert found.shape == expected.shape and found.dtype == dtype and found.requires_grad == trains
+        assert relative_error(found.detach().float(), expected.detach().float()) < 1e-2
+        assert dtype == torch.bfloat16 or (found == expected).all()
+
+
+def test_linear_under_autocast_without_gradients() -> None:
+    """The weights are in float32 then, and what comes in may be either."""
+    layer = Linear(24, 40)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(torch.randn(3, 24)).dtype == layer(torch.randn(3, 24).bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("size", [(28, 28), (16, 40), (7, 5)])
+def test_stretched_is_bicubic_interpolation(dtype: torch.dtype, size: tuple[int, int]) -> None:
+    table = torch.randn(1, 7, 5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(dtype)
+    expected = F.interpolate(table.permute(0, 3, 1, 2).double(), size, mode="bicubic").permute(0, 2, 3, 1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = stretched(table, *size)
+    assert found.dtype == dtype
+    assert relative_error(found.double(), expected) < {torch.bfloat16: 1e-2}.get(dtype, 1e-6)
+
+
+def test_strips_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "_MOST_TOKENS", 50)
+    heights = []
+
+    def layer(image: torch.Tensor) -> torch.Tensor:
+        heights.append(image.shape[1])
+        return 2 * image
+
+    image = torch.randn(2, 24, 12, 3)
+    for multiple, expected in ((1, [4] * 6), (3, [3] * 8), (8, [8] * 3)):
+        heights.clear()
+        with torch.no_grad():
+            assert (in_strips(layer, image, multiple) == 2 * image).all()
+        assert heights == expected
+    heights.clear()
+    in_strips(layer, image.requires_grad_())
+    assert heights == [24], "gradients need everything anyway"

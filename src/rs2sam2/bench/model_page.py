@@ -32,15 +32,19 @@ the machine counts less so, and two threads take little more than half of them.
 _TRIED = """The trunk is the sum over its blocks. Torch's attention multiplies bfloat16 on such a CPU at the speed of
 float32; ours (`rs2sam2.model.attention`) goes piece by piece through products in bfloat16, and no piece holds more than
 2 million scores. Memory that is kept (`rs2sam2.inference.heap.keep_freed`) spares the system's clearing of
-pages for every large array. A third thing cannot be switched off: where words and image meet, projections are applied
-to the words and not to the image (`rs2sam2.model.cross_attention`).
+pages for every large array. Other things cannot be switched off. Where words and image meet, projections are applied
+to the words and not to the image (`rs2sam2.model.cross_attention`). Linear layers take oneDNN's own product with a bias
+(`rs2sam2.model.linear`), patches lie channels-last in memory, and large maps pass through what is wide inside in
+strips, for the memory's sake (`rs2sam2.model.layers.in_strips`).
 
 Linear layers in int8 (`--precision int8`, `rs2sam2.model.int8`) make the trunk {gain:.2f} times as fast.
 
 Tried by hand, without a figure here, and left out: torchao's dynamic int8, which without a compiler takes three times
 as long as bfloat16; a scale for each row of activations, which takes as long as it saves; huge pages
 (`THP_MEM_ALLOC_ENABLE`; the system spends what is saved on making them), GELU and sums fused into products by oneDNN,
-heads padded to 80 or 96 channels, and feed-forward networks in pieces; none was clear of the noise once memory is kept.
+heads padded to 80 or 96 channels, and windows cut after the projection to queries, keys and values instead of before
+it; none was clear of the noise once memory is kept. Weights packed for oneDNN beforehand save another twentieth of a
+block's time from the second picture on: packing costs what it saves on one.
 """
 
 
