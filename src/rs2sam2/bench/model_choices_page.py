@@ -73,7 +73,7 @@ def compile_section(report: Mapping[str, Any]) -> list[str]:
                 ("", "time"),
                 rows,
                 f"Compiled code takes {1 / report['gain']:.2f} times as long. A pass is reading and looking, without "
-                "the mask decoder, which is not compiled. A cold start finds no code and makes it with the C++ compiler; "
+                "the mask decoder, which is not compiled. A cold start finds no code and makes it with a C++ compiler, "
                 "a warm one is the next process, which traces the graphs again and finds the code in the cache, "
                 f"{report['cache_bytes'] / 1e6:.0f} MB. The full-size model, of seven times as many blocks, was not "
                 "tried.",

@@ -98,6 +98,6 @@ def _run(part: Callable[[], Found], folder: str, *, on_gpu: bool) -> Found:
     try:
         found = part()
     except (TorchDynamoException, InductorError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = " ".join(str(error).split("\n")[:2])  # which of torch's parts failed, and why
         raise Rs2Sam2Error(f"torch.compile failed ({reason}): empty {folder}, or go without compile") from error
     return tree_map_only(Tensor, Tensor.clone, found) if on_gpu else found
