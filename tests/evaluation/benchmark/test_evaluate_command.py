@@ -220,7 +220,7 @@ def test_masks_that_cannot_be_measured_are_named(evaluate, phrases_root, tmp_pat
         (["--place", "p"], "no group"),
         (["--weights", "nano", "--predictions", "x"], "give one of them"),
         (["--predictions", "nowhere"], "no such folder"),
-        (["--precision", "int8"], "int8"),
+        (["--precision", "int4"], "int4"),
     ],
 )
 def test_refusals_are_one_line(with_oracle, evaluate, places_root, tmp_path, capsys, more, said):
