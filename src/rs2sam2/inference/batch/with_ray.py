@@ -105,7 +105,8 @@ def _cluster(ray: Any, workers: int | None) -> Iterator[None]:  # noqa: ANN401 -
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     local: dict[str, Any] = {}
     if "RAY_ADDRESS" not in os.environ:
-        local = {"num_cpus": workers, "object_store_memory": _STORE, "include_dashboard": False}
+        # "local": else Ray would join whatever cluster was started on this machine last.
+        local = {"address": "local", "num_cpus": workers, "object_store_memory": _STORE, "include_dashboard": False}
     begun = not ray.is_initialized()
     if begun:
         _start(ray, local)
