@@ -79,8 +79,8 @@ def _run(config: ModelConfig, index: int, stage: int, text: Tensor, mask: Tensor
     if way == INT8:
         for name in linear_layers(block):
             layer = block.get_submodule(name)
-            assert isinstance(layer, nn.Linear)
-            block.set_submodule(name, Int8Linear(Int8Weight.of(layer.weight), layer.bias))
+            weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+            block.set_submodule(name, Int8Linear(Int8Weight.of(weight), bias))
     image = torch.randn(1, side, side, config.hiera.widths[stage]).bfloat16()
     return lambda: block(image, text, mask)
 

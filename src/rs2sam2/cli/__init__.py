@@ -28,13 +28,31 @@ from rs2sam2.errors import MissingExtraError, Rs2Sam2Error, StoppedError
 USER_ERROR = 2
 INTERRUPTED = 130
 
+_OBJECTS = 100_000
+
+
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Garbage is collected every 100,000 new objects, and not every 700.
+
+    A command makes that many while it imports and drops none of them; looking through them again and again takes a
+    twentieth of the time in which it starts. For commands that end soon: a server or a training drops what it made.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 app = typer.Typer(
     help="Words in, mask out: find what an expression means in an image seen from above.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(segment)
+app.command()(collecting_seldom()(segment))
 app.command()(batch)
 app.command()(serve)
 app.command()(demo)
@@ -55,7 +73,6 @@ _KEPT = {
     "train": "go on from the last checkpoint with --ckpt_path last",
 }
 """What is left of a command that Ctrl-C ended, where it is not nothing."""
-_OBJECTS = 100_000
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -108,22 +125,6 @@ def ablate(context: typer.Context) -> None:
     _pass_on("rs2sam2.ablation.cli", context)
 
 
-@contextmanager
-def collecting_seldom() -> Iterator[None]:
-    """Garbage is collected every 100,000 new objects, and not every 700.
-
-    A command makes that many while it imports and drops none of them; looking through them again and again takes a
-    twentieth of the time in which it starts.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(_OBJECTS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@collecting_seldom()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code.
 
