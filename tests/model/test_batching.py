@@ -63,6 +63,27 @@ def test_batch_equals_each_alone(changes: dict[str, Any], unknown: bool) -> None
     assert error <= TOLERANCE
 
 
+@pytest.mark.parametrize("changes", CONFIGURATIONS, ids=lambda changes: "-".join(map(str, changes.values())))
+def test_one_picture_for_all_sentences_is_as_many_of_it(changes: dict[str, Any]) -> None:
+    model = tiny_model(**changes).double()
+    image, union_image, ids, mask = unequal(model, unknown=False)
+    image, union_image = image[:1].double(), union_image[:1].double()
+    worked: dict[str, int] = {}
+    parts = {"patches": model.trunk.patch_embed, "first attention": model.trunk.blocks[0].attn,
+             "vision": model.union_encoder.vision_embed}  # fmt: skip
+    for name, part in parts.items():
+        part.register_forward_hook(lambda _, given, __, name=name: worked.update({name: len(given[0])}))
+    with torch.no_grad():
+        together = answers(model(image, union_image, ids, mask))
+        once = dict(worked)
+        many = answers(model(image.expand(4, -1, -1, -1), union_image.expand(4, -1, -1, -1), ids, mask))
+    assert once["patches"] == once["vision"] == 1 < worked["patches"] == worked["vision"]
+    assert worked["first attention"] == 4 * once["first attention"], "the words are met after it"
+    for name, expected in many.items():
+        assert together[name].shape == expected.shape
+        assert relative_error(together[name], expected) <= TOLERANCE
+
+
 def test_nano_s_masks_do_not_depend_on_the_batch() -> None:
     model = randomised(RS2SAM2(ModelConfig.preset("nano")), seed=0).eval()
     image, union_image, ids, mask = unequal(model, unknown=True)

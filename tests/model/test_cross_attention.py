@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from rs2sam2.model import cross_attention
 from rs2sam2.model.cross_attention import CrossAttention
 from tiny import relative_error
 
@@ -35,3 +36,16 @@ def test_it_is_multi_head_attention(few: Literal["queries", "context"], masked: 
         gradient = theirs.get_parameter(name.replace("in_proj.", "in_proj_")).grad
         assert parameter.grad is not None and gradient is not None
         assert (parameter.grad - gradient).norm() < 1e-9 * (1 + gradient.norm())
+
+
+@pytest.mark.parametrize("most", [1, 7, 50])
+def test_large_maps_are_weighed_some_tokens_at_a_time(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    layer = CrossAttention(DIM, HEADS, few="context")
+    query, context = torch.randn(1, 50, DIM), torch.randn(3, 7, DIM)
+    mask = torch.rand(3, 7) < 0.5
+    mask[:, 0] = True
+    expected = layer(query, context, mask).detach()
+    with torch.no_grad():
+        monkeypatch.setattr(cross_attention, "_MOST_TOKENS", most)
+        found = layer(query, context, mask)
+    assert torch.equal(found, expected)

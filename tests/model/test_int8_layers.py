@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from rs2sam2.model.int8 import Int8Linear, Int8Weight, int8_layers
+from rs2sam2.model.int8 import Int8Linear, Int8Weight
+from rs2sam2.model.precision import linear_layers_of_blocks
 from tiny import relative_error, tiny_model
 
 
@@ -51,7 +52,7 @@ def test_every_level_is_reached_and_none_turns_over() -> None:
 
 def test_layers_whose_weights_are_read_by_others_stay() -> None:
     """Cross-attention, and all that is small: projections, decoder, heads."""
-    names = int8_layers(tiny_model())
+    names = linear_layers_of_blocks(tiny_model())
     assert "trunk.blocks.0.attn.qkv" in names and "union_encoder.layers.1.ffn.B.fc2" in names
     assert "trunk.blocks.0.fusion.image_in" in names
     assert not [name for name in names if "reads" in name or not name.startswith(("trunk.", "union_encoder."))]

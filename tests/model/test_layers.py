@@ -8,8 +8,7 @@ import torch.nn.functional as F
 
 from rs2sam2.model import attention, layers
 from rs2sam2.model.attention import attend
-from rs2sam2.model.layers import in_strips, sine_positions, stretched
-from rs2sam2.model.linear import Linear
+from rs2sam2.model.layers import LayerNorm, in_strips, sine_positions, stretched
 from tiny import relative_error
 
 
@@ -43,12 +42,14 @@ def test_attend_is_attention(dtype: torch.dtype, trains: bool, autocast: bool) -
     ("batch", "heads", "n", "m"), [(1, 2, 70, 70), (6, 3, 16, 16), (2, 4, 16, 64), (1, 1, 100, 33)]
 )
 @pytest.mark.parametrize("most", [1, 1000, 2**21])
+@pytest.mark.parametrize("masked", [False, True])
 def test_attention_in_pieces_is_attention(
-    monkeypatch: pytest.MonkeyPatch, batch: int, heads: int, n: int, m: int, most: int
+    monkeypatch: pytest.MonkeyPatch, batch: int, heads: int, n: int, m: int, most: int, masked: bool
 ) -> None:
     """In bfloat16, without gradients: the same answer at any size of piece, and no more scores than allowed."""
     draw = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(batch, size, heads, 8, generator=draw).transpose(1, 2) for size in (n, m, m))
+    allowed = torch.rand(batch, 1, 1, m, generator=draw) < 0.6 if masked else None
     held = []
     real = torch.baddbmm
 
@@ -59,10 +60,10 @@ def test_attention_in_pieces_is_attention(
     monkeypatch.setattr(attention, "_MOST_SCORES", most)
     monkeypatch.setattr(torch, "baddbmm", watched)
     with torch.inference_mode():
-        found = attend(q.bfloat16(), k.bfloat16(), v.bfloat16())
+        found = attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), allowed)
     assert max(scores.numel() for scores in held) <= max(most, m)
     assert sum(scores.numel() for scores in held) == batch * heads * n * m
-    assert relative_error(found.float(), F.scaled_dot_product_attention(q, k, v)) < 2e-2
+    assert relative_error(found.float(), F.scaled_dot_product_attention(q, k, v, allowed)) < 2e-2
 
 
 @pytest.mark.parametrize(("rows", "columns", "dim"), [(7, 7, 32), (14, 14, 192), (3, 5, 18)])
@@ -79,26 +80,13 @@ def test_sine_positions_tell_every_cell_from_every_other(rows: int, columns: int
     assert torch.equal(slowest, slowest[:1].expand(rows, -1))
 
 
-@pytest.mark.parametrize("trains", [False, True])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_linear_is_torchs(dtype: torch.dtype, trains: bool) -> None:
-    torch.manual_seed(0)
-    ours = Linear(24, 40).to(dtype)
-    theirs = torch.nn.Linear(24, 40).to(dtype)
-    theirs.load_state_dict(ours.state_dict())
-    for x in (torch.randn(2, 5, 24), torch.randn(24, 3).t(), torch.randn(2, 24, 5, 7).permute(0, 2, 3, 1)):
-        with torch.set_grad_enabled(trains):
-            found, expected = ours(x.to(dtype)), theirs(x.to(dtype))
-        assert found.shape == expected.shape and found.dtype == dtype and found.requires_grad == trains
-        assert relative_error(found.detach().float(), expected.detach().float()) < 1e-2
-        assert dtype == torch.bfloat16 or (found == expected).all()
-
-
-def test_linear_under_autocast_without_gradients() -> None:
-    """The weights are in float32 then, and what comes in may be either."""
-    layer = Linear(24, 40)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        assert layer(torch.randn(3, 24)).dtype == layer(torch.randn(3, 24).bfloat16()).dtype == torch.bfloat16
+def test_a_norm_is_reckoned_as_exactly_as_what_comes_in() -> None:
+    norm = LayerNorm(24).bfloat16().requires_grad_(False)
+    torch.nn.init.normal_(norm.bias)
+    x = 1000 + torch.randn(3, 5, 24, generator=torch.Generator().manual_seed(0))
+    expected = F.layer_norm(x, (24,), norm.weight.float(), norm.bias.float())
+    assert norm(x).dtype == norm(x.bfloat16()).dtype == torch.bfloat16
+    assert relative_error(norm(x).float(), expected) < 1e-2, "in bfloat16 a thousand has steps of four"
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)

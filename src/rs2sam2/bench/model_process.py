@@ -26,6 +26,7 @@ from rs2sam2.checkpoints.native import fill, on_meta, shapes_of
 from rs2sam2.config import ModelConfig
 from rs2sam2.inference import heap
 from rs2sam2.inference.device import choose_dtype
+from rs2sam2.model.precision import LinearKind
 from rs2sam2.model.rs2sam2 import RS2SAM2, Reading, Sight
 
 Work = Callable[[], dict[str, Any]]
@@ -48,28 +49,33 @@ def main() -> None:
             goes_on = say(work())
 
 
-def _seeded(preset: str, precision: str, seed: str) -> tuple[RS2SAM2, tuple[Tensor, Tensor, Tensor, Tensor]]:
+def _seeded(
+    preset: str, precision: str, seed: str, *, compiles: bool = False
+) -> tuple[RS2SAM2, tuple[Tensor, Tensor, Tensor, Tensor]]:
     """A model with stand-in weights, and what its forward takes, for one question."""
-    config, in_int8 = ModelConfig.preset(preset), precision == "int8"
-    dtype = torch.bfloat16 if in_int8 else getattr(torch, precision)
+    config = ModelConfig.preset(preset)
+    linear: LinearKind = "int8" if precision == "int8" else "plain" if compiles else "packed"
+    dtype = torch.bfloat16 if precision == "int8" else getattr(torch, precision)
     heap.keep_freed()
     model = on_meta(config)
     shapes = shapes_of(model)
-    fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype, in_int8=in_int8)
+    fill(model, lambda name: seeded_weight(name, shapes[name]), "cpu", dtype, linear)
+    heap.give_back()
     image, union_image, ids = seeded_inputs(config, int(seed))
-    return model, (image.to(dtype), union_image.to(dtype), ids, torch.ones_like(ids, dtype=torch.bool))
+    return model, (image, union_image, ids, torch.ones_like(ids, dtype=torch.bool))
 
 
 def _expressions(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
     """As many CPU seconds as a pass in bfloat16 takes, by the number of expressions about one picture."""
-    model, inputs = _seeded(preset, "bfloat16", seed)
+    model, (*picture, ids, mask) = _seeded(preset, "bfloat16", seed)
+    words = ids, mask
 
     def work() -> dict[str, Any]:
         seconds = {}
         for count in _EXPRESSIONS:
-            several = [tensor.expand(count, *tensor.shape[1:]) for tensor in inputs]
+            asked = [tensor.expand(count, -1) for tensor in words]
             start = time.process_time()
-            model(*several)
+            model(*picture, *asked)
             seconds[str(count)] = time.process_time() - start
         return seconds
 
@@ -84,7 +90,7 @@ def _compiled(preset: str, seed: str, cache: str) -> tuple[Work, dict[str, Any]]
     device = torch.device("cpu")
     check_compiler(device, in_int8=False)
     precision = str(choose_dtype(device, "auto", ModelConfig.preset(preset))).removeprefix("torch.")
-    model, inputs = _seeded(preset, precision, seed)
+    model, inputs = _seeded(preset, precision, seed, compiles=True)
     ways: dict[str, Callable[[], object]] = {WAYS[0]: partial(_pass, model.read, model.look, inputs)}
     compile_model(model, device)
     ways[WAYS[1]] = partial(_pass, model.read, model.look, inputs)

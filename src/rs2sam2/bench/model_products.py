@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rs2sam2.bench.load_seeded import TOKENS
 from rs2sam2.checkpoints.native import on_meta
 from rs2sam2.config import ModelConfig
+from rs2sam2.model.precision import PackedLinear, can_pack
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 _LEAST_S = 1e-3
@@ -87,6 +88,9 @@ def _product(shape: Shape, precision: str) -> Callable[[], Tensor]:
         return lambda: torch._int_mm(a, b.t())
     dtype = getattr(torch, precision)
     x, weight = (torch.randn(size).to(dtype) for size in ((rows, columns), (out, columns)))
+    if can_pack("cpu", dtype):
+        layer = PackedLinear(weight, weight.new_zeros(out))
+        return lambda: layer(x)
     result = torch.empty(rows, out, dtype=dtype)
     return lambda: torch.mm(x, weight.t(), out=result)
 

@@ -16,15 +16,16 @@ from rs2sam2.checkpoints.native import on_meta
 from rs2sam2.config import ModelConfig
 from rs2sam2.inference import heap
 from rs2sam2.model import attention
-from rs2sam2.model.int8 import Int8Linear, Int8Weight, linear_layers
+from rs2sam2.model.precision import linear_layer, linear_layers
 
-AS_IT_IS, ATTENTION, MEMORY, INT8 = (
+AS_IT_IS, LAYOUT, ATTENTION, MEMORY, INT8 = (
     "as it is",
+    "weights laid out at each product",
     "attention by torch",
     "memory given back at once",
     "linear layers in int8",
 )
-_WAYS = (AS_IT_IS, ATTENTION, MEMORY, INT8)
+_WAYS = (AS_IT_IS, LAYOUT, ATTENTION, MEMORY, INT8)
 _PROGRAM = ("-m", "rs2sam2.bench.model_tried")
 # One of each kind: its name, index, stage, and how many blocks of the trunk are much like it.
 _BLOCKS = (
@@ -76,11 +77,10 @@ def _run(config: ModelConfig, index: int, stage: int, text: Tensor, mask: Tensor
     block = on_meta(config).trunk.blocks[index].to_empty(device="cpu").bfloat16()
     for parameter in block.parameters():
         nn.init.normal_(parameter, std=0.02)
-    if way == INT8:
-        for name in linear_layers(block):
-            layer = block.get_submodule(name)
-            weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
-            block.set_submodule(name, Int8Linear(Int8Weight.of(weight), bias))
+    for name in linear_layers(block) if way != LAYOUT else ():
+        layer = block.get_submodule(name)
+        weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+        block.set_submodule(name, linear_layer(weight, bias, "int8" if way == INT8 else "packed"))
     image = torch.randn(1, side, side, config.hiera.widths[stage]).bfloat16()
     return lambda: block(image, text, mask)
 

@@ -15,6 +15,7 @@ from rs2sam2.checkpoints.settings import read_json
 from rs2sam2.checkpoints.sizes import hiera_config, model_config, union_encoder_config
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import OutputError, WeightsError
+from rs2sam2.model.precision import LinearKind
 from rs2sam2.tokenizer import Tokenizer
 
 TOKENIZERS = (native.TOKENIZER, "sentencepiece.bpe.model", "beit3.spm")
@@ -71,26 +72,26 @@ def convert(
 
 
 def load_any(
-    source: Path, device: torch.device | str = "cpu", dtype: native.Dtype = torch.float32, *, in_int8: bool = False
+    source: Path, device: torch.device | str = "cpu", dtype: native.Dtype = torch.float32, linear: LinearKind = "plain"
 ) -> Bundle:
     """Read a whole model, of ours or published.
 
     Args:
         source: a folder, or the file with the weights.
         device: where the weights go.
-        dtype: of the weights, or what chooses it for a model.
-        in_int8: as for `native.fill`.
+        dtype: as for `native.fill`.
+        linear: likewise.
 
     Raises:
         WeightsError: if it cannot be read or is no whole model.
     """
     if is_native(source):
-        return native.load(source if source.is_dir() else source.parent, device, dtype, in_int8=in_int8)
+        return native.load(source if source.is_dir() else source.parent, device, dtype, linear)
     with open_checkpoint(source) as checkpoint:
         whole = _whole(checkpoint, None, None)
         model = native.on_meta(whole.config)
         entries, read = checkpoint.plan.entries, checkpoint.source.read
-        native.fill(model, lambda name: entries[name].read(read), device, dtype, in_int8=in_int8)
+        native.fill(model, lambda name: entries[name].read(read), device, dtype, linear)
     return Bundle(
         model=model,
         tokenizer=whole.tokenizer,

@@ -29,7 +29,7 @@ from rs2sam2.checkpoints.writing import Lazy, write_safetensors
 from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, OutputError, WeightsError
 from rs2sam2.files import file_sha256, whole_file
-from rs2sam2.model.int8 import Int8Linear, Int8Weight, int8_layers
+from rs2sam2.model.precision import LinearKind, can_pack, dtype_of, linear_layer, linear_layers_of_blocks
 from rs2sam2.model.rs2sam2 import RS2SAM2
 from rs2sam2.tokenizer import Tokenizer
 
@@ -66,9 +66,9 @@ class Bundle:
 
 
 def load(
-    folder: Path, device: torch.device | str = "cpu", dtype: Dtype = torch.float32, *, in_int8: bool = False
+    folder: Path, device: torch.device | str = "cpu", dtype: Dtype = torch.float32, linear: LinearKind = "plain"
 ) -> Bundle:
-    """Read a weight folder; `in_int8` as for `fill`.
+    """Read a weight folder; `dtype` and `linear` as for `fill`.
 
     Weights that are asked for on the CPU and in the file's own precision are mapped from the file: they share its
     place in the page cache, and must not be overwritten in place while the model lives (`save` never does).
@@ -83,7 +83,7 @@ def load(
         if problems := mismatch(shapes_of(model), source.shapes):
             raise WeightsError(f"{folder / WEIGHTS} does not fit its config.json: {problems}")
         sha256 = verified_sha256(folder / WEIGHTS, provenance)
-        fill(model, source.read, device, dtype, in_int8=in_int8)
+        fill(model, source.read, device, dtype, linear)
     return Bundle(
         model=model,
         tokenizer=read_tokenizer(folder / TOKENIZER, config),
@@ -265,7 +265,11 @@ def shapes_of(model: RS2SAM2) -> dict[str, Shape]:
 
 
 def fill(
-    model: RS2SAM2, read: Callable[[str], Tensor], device: torch.device | str, dtype: Dtype, *, in_int8: bool = False
+    model: RS2SAM2,
+    read: Callable[[str], Tensor],
+    device: torch.device | str,
+    dtype: Dtype,
+    linear: LinearKind = "plain",
 ) -> None:
     """Give a model `on_meta` its values, a few tensors at a time, and make it ready to answer.
 
@@ -273,17 +277,21 @@ def fill(
         model: that gets them.
         read: a tensor by its name.
         device: where they go.
-        dtype: of them, or what chooses it for a model.
-        in_int8: multiply in int8 where it pays (`rs2sam2.model.int8`), on the CPU.
+        dtype: of the blocks (`rs2sam2.model.precision`), or what chooses it for a model; the rest is float32.
+        linear: how the blocks' linear layers multiply; "packed" means where that can be, and "int8" is for the CPU.
     """
     if not isinstance(dtype, torch.dtype):
         dtype = dtype(model.config)
-    if in_int8:
-        for name in int8_layers(model):
-            weight, bias = read(f"{name}.weight"), read(f"{name}.bias")
-            model.set_submodule(name, Int8Linear(Int8Weight.of(weight), bias))
-    names = list(model.state_dict())
+
+    if linear == "packed" and not can_pack(device, dtype):
+        linear = "plain"
     with ThreadPoolExecutor(THREADS) as threads:
-        values = threads.map(lambda name: read(name).to(device, dtype), names)
+        if linear != "plain":
+            layers = linear_layers_of_blocks(model)
+            made = threads.map(lambda name: linear_layer(read(f"{name}.weight"), read(f"{name}.bias"), linear), layers)
+            for name, layer in zip(layers, made, strict=True):
+                model.set_submodule(name, layer)
+        names = list(model.state_dict())
+        values = threads.map(lambda name: read(name).to(device, dtype_of(name, dtype)), names)
         model.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
     model.eval().requires_grad_(False)

@@ -274,6 +274,7 @@ def run(
 
     heap.keep_freed()
     segmenter = model.load()
+    heap.give_back()  # what loading took in passing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LanguageWarning)  # printed from the answers
         if prompts is None:

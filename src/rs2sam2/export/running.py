@@ -55,7 +55,8 @@ class ExportedModel:
 
     def read(self, union_image: Tensor, input_ids: Tensor, attention_mask: Tensor) -> Reading:
         """As `RS2SAM2.read`."""
-        found = self._run(READ, (union_image, input_ids, attention_mask))
+        union_images = union_image.expand(len(input_ids), -1, -1, -1)
+        found = self._run(READ, (union_images, input_ids, attention_mask))
         text, sparse = found["text"], found["sparse_prompt"]
         return Reading(
             text, attention_mask, sparse, found.get("pseudo_mask_logits"), found.get("early_presence_logits")
@@ -63,7 +64,8 @@ class ExportedModel:
 
     def look(self, image: Tensor, reading: Reading) -> Sight:
         """As `RS2SAM2.look`."""
-        found = self._run(LOOK, (image, reading.text, reading.text_mask))
+        images = image.expand(len(reading.text), -1, -1, -1)
+        found = self._run(LOOK, (images, reading.text, reading.text_mask))
         return Sight(found["image_embedding"], found["positions"], (found["stride4"], found["stride8"]))
 
     def decode(self, reading: Reading, sight: Sight, prompts: Prompts | None = None) -> RS2SAM2Output:

@@ -3,7 +3,7 @@
 import ctypes
 
 # Of malloc.h, mallopt(3).
-_TRIM_THRESHOLD, _SIZE_OF_ITS_OWN, _MOST_OF_THEIR_OWN, _ARENAS = -1, -3, -4, -8
+_TRIM_THRESHOLD, _SIZE_OF_ITS_OWN, _ARENAS = -1, -3, -8
 _LARGE = 1 << 20
 _LARGER = 8 << 20
 _SOME = 32 << 20
@@ -37,13 +37,14 @@ def give_back() -> None:
 
 
 def keep_freed() -> None:
-    """Up to 1 GB that is freed stays with this process.
+    """Up to 1 GB that is freed stays with this process, but for arrays of more than 32 MB.
 
     For commands that run a large model once or a few times. Left alone, glibc gives every large array back to the
     system at once. A forward pass frees and takes hundreds of them, and the system clears their pages each time: a
-    tenth of the time of the paper's model, a third of that of its first blocks (`rs2sam2 bench model`).
+    tenth of the time of the paper's model, a third of that of its first blocks (`rs2sam2 bench model`). The few that
+    are larger would leave holes that nothing fits into: 150 MB.
     """
-    _set({_MOST_OF_THEIR_OWN: 0, _TRIM_THRESHOLD: _KEPT})
+    _set({_SIZE_OF_ITS_OWN: _SOME, _TRIM_THRESHOLD: _KEPT})
 
 
 def _set(values: dict[int, int]) -> None:

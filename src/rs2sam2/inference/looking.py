@@ -99,7 +99,7 @@ class Looking(Pretrained):
         masks: Sequence[NDArray[np.float32]] | None,
         drop_below: float,
     ) -> list[RS2SAM2Output | None]:
-        pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
+        pixels, union_pixels = _together(views)
         with self._at_work(len(ids)):
             reading = self._model.read(union_pixels, ids.to(self._device), words.to(self._device))
             kept = torch.nonzero(presence.early_presence(reading) >= drop_below)[:, 0]
@@ -107,14 +107,16 @@ class Looking(Pretrained):
             if len(kept):
                 reading = reading.of(kept)
                 prompts = None if masks is None else self._mask_prompts([masks[index] for index in kept.tolist()])
-                output = self._model.decode(reading, self._model.look(pixels[kept], reading), prompts)
+                output = self._model.decode(
+                    reading, self._model.look(pixels if len(pixels) == 1 else pixels[kept], reading), prompts
+                )
                 for at, index in enumerate(kept.tolist()):
                     found[index] = output.one(at)
         return found
 
     def _run(self, views: Sequence[Views], ids: Tensor, words: Tensor) -> Iterator[RS2SAM2Output]:
         """The model's answer to each expression, on the CPU in float32, with a batch axis of 1."""
-        pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
+        pixels, union_pixels = _together(views)
         with self._at_work(len(ids)):
             output = self._model(pixels, union_pixels, ids.to(self._device), words.to(self._device))
         return (output.one(index) for index in range(len(ids)))
@@ -129,13 +131,13 @@ class Looking(Pretrained):
 
     def _moved(self, tensor: Tensor) -> Tensor:
         if self._device.type == "cuda":  # from pinned memory the GPU fetches it while this thread goes on
-            return tensor.pin_memory().to(self._device, self._dtype, non_blocking=True)
-        return tensor.to(self._device, self._dtype)
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor.to(self._device)
 
     def _mask_prompts(self, masks: Sequence[NDArray[np.float32]]) -> Prompts:
-        logits = torch.from_numpy(np.stack(masks))[:, None].to(self._device, self._dtype)
+        logits = torch.from_numpy(np.stack(masks))[:, None].to(self._device)
         no_point = torch.zeros(len(masks), 0, dtype=torch.int64, device=self._device)
-        return Prompts(no_point[..., None].expand(-1, -1, 2).to(self._dtype), no_point, logits)
+        return Prompts(no_point[..., None].expand(-1, -1, 2).float(), no_point, logits)
 
     @contextmanager
     def _at_work(self, expressions: int) -> Iterator[None]:
@@ -148,3 +150,11 @@ class Looking(Pretrained):
                 f"device {str(self._device)!r} has too little memory for {expressions} expressions: "
                 "ask for fewer at once or use device 'cpu'"
             ) from error
+
+
+def _together(views: Sequence[Views]) -> Views:
+    """(B, 3, S, S) and (B, 3, U, U); (1, ...) where all questions are about one picture."""
+    if all(one is views[0] for one in views):
+        views = views[:1]
+    pixels, union_pixels = map(torch.stack, zip(*views, strict=True))
+    return pixels, union_pixels

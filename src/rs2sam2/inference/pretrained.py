@@ -18,6 +18,7 @@ from rs2sam2.export.running import AnyBundle, AnyModel, Runtime, open_exported
 from rs2sam2.inference.device import Precision, check_int8, check_precision, choose_device, choose_dtype
 from rs2sam2.inference.room import FEW, LARGEST_BATCH
 from rs2sam2.inference.segmentation import Weights
+from rs2sam2.model.precision import LinearKind
 from rs2sam2.model.rs2sam2 import RS2SAM2
 
 
@@ -34,11 +35,10 @@ class Pretrained:
         """
         self._bundle, self._source, self._one_by_one = bundle, source, one_by_one
         self._model: AnyModel = bundle.model
-        self._device, self._dtype = torch.device("cpu"), torch.float32  # what exported graphs take
+        self._device, self._dtype = torch.device("cpu"), torch.float32  # of exported graphs
         if isinstance(self._model, RS2SAM2):
             self._model.eval()
-            parameter = next(self._model.parameters())
-            self._device, self._dtype = parameter.device, parameter.dtype
+            self._device, self._dtype = next(self._model.parameters()).device, self._model.trunk.dtype
         self.weights = Weights(bundle.name, bundle.sha256, bundle.license)
 
     @property
@@ -79,7 +79,8 @@ class Pretrained:
                 `owner/name@revision:subfolder`, which is downloaded the first time.
             device: "cpu", "cuda", "cuda:1", "mps"; None takes the first of cuda, mps and cpu that is there.
             precision: "auto" is bfloat16 where it is fast and exact enough (`choose_dtype`), float32 elsewhere. "int8"
-                is for CPUs: linear layers multiply 8-bit integers, whatever the weights are stored in.
+                is for CPUs: linear layers multiply 8-bit integers, whatever the weights are stored in. Both are for the
+                blocks that read picture and words (`rs2sam2.model.precision`), the rest stays in float32.
             compile: make code for the model with `torch.compile`, see `rs2sam2.inference.compiling`: minutes the first
                 time, seconds later. Meant for GPUs; on a CPU `nano` gains nothing. Not together with int8.
             runtime: "torch" for weights, "onnx" or "openvino" for exported ones; None is what they were made for.
@@ -107,14 +108,15 @@ class Pretrained:
                 f"`rs2sam2 export {name_or_path} DST --format {runtime}`, and name DST"
             )
         place = choose_device(device)
-        if in_int8 := precision == "int8":
+        in_int8 = precision == "int8"
+        if in_int8:
             check_int8(place)
         if compile:
             from rs2sam2.inference.compiling import check_compiler, compile_model
 
             check_compiler(place, in_int8=in_int8)
-        dtype = partial(choose_dtype, place, precision)
-        bundle = load_any(source, place, dtype, in_int8=in_int8)
+        linear: LinearKind = "int8" if in_int8 else "plain" if compile else "packed"
+        bundle = load_any(source, place, partial(choose_dtype, place, precision), linear)
         if compile:
             compile_model(bundle.model, place)
         # What hangs on the numbers that come together, and what is made for one shape, asks one question at a time.

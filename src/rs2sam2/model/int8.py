@@ -9,8 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rs2sam2.model.cross_attention import CrossAttention
-
 _LARGEST, _LEVELS = 127, 253
 """Of a weight, and of an activation above its least value."""
 _SMALLEST_RANGE = 1e-6
@@ -72,22 +70,3 @@ class Int8Linear(nn.Module):
             [],
             "",
         )
-
-
-def int8_layers(model: nn.Module) -> list[str]:
-    """Names of an RS2SAM2's linear layers that are worth it: in the blocks that read picture and words."""
-    parts = ("union_encoder.layers", "trunk.blocks")
-    return [f"{part}.{name}" for part in parts for name in linear_layers(model.get_submodule(part))]
-
-
-def linear_layers(module: nn.Module) -> list[str]:
-    """Names of linear layers within a module.
-
-    Not of those in cross-attention, which multiplies parts of its layers' weights with a few tokens.
-    """
-    apart = tuple(f"{name}." for name, inner in module.named_modules() if isinstance(inner, CrossAttention))
-    return [
-        name
-        for name, inner in module.named_modules()
-        if isinstance(inner, nn.Linear) and not (apart and name.startswith(apart))
-    ]

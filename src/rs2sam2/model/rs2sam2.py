@@ -123,8 +123,9 @@ class RS2SAM2(nn.Module):
         """Find what each sentence means in its image.
 
         Args:
-            image: (B, 3, S, S), normalised by ImageNet's mean and standard deviation.
-            union_image: (B, 3, U, U), the same picture for the union encoder.
+            image: (B, 3, S, S), normalised by ImageNet's mean and standard deviation; (1, 3, S, S) if all sentences are
+                about one picture: what does not depend on the words is then done once.
+            union_image: (B, 3, U, U) or (1, 3, U, U), the same picture for the union encoder.
             input_ids: (B, L) int64, from `rs2sam2.tokenizer.Tokenizer`.
             attention_mask: (B, L) bool, True within the sentence.
             prompts: points, boxes and a mask beside the words, or None.
@@ -171,7 +172,7 @@ class RS2SAM2(nn.Module):
 
     def dense_prompt(self, reading: Reading, sight: Sight, mask_logits: Tensor | None) -> Tensor:
         """(B, C, S/16, S/16): of the answer that is to be corrected, or else of the pseudo-mask, if there is one."""
-        batch, _, height, width = sight.image.shape
+        batch, (height, width) = len(reading.sparse_prompt), sight.image.shape[-2:]
         if mask_logits is not None:
             return self.prompt_encoder.mask(mask_probability(mask_logits, self.config))
         if reading.pseudo_mask_logits is not None:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from rs2sam2.model.attention import attend
 from rs2sam2.model.layers import MLP, LayerNorm2d, LearnedToken
-from rs2sam2.model.linear import Linear
 
 NUM_MASK_TOKENS = 4
 
@@ -34,8 +33,8 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         inner = width // downsample_rate
-        self.q_proj, self.k_proj, self.v_proj = (Linear(width, inner) for _ in range(3))
-        self.out_proj = Linear(inner, width)
+        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(width, inner) for _ in range(3))
+        self.out_proj = nn.Linear(inner, width)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(B, N, C), (B, M, C), (B, M, C) -> (B, N, C)."""
@@ -136,14 +135,14 @@ class MaskDecoder(nn.Module):
         """
         stride4, stride8 = high_resolution
         own = torch.cat([self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight])  # (6, C)
-        tokens = torch.cat([own.expand(image.shape[0], -1, -1), sparse_prompt], dim=1)  # (B, 6 + N, C)
+        tokens = torch.cat([own.expand(len(sparse_prompt), -1, -1), sparse_prompt], dim=1)  # (B, 6 + N, C)
         keys = (image + dense_prompt).flatten(2).transpose(1, 2)  # (B, HW, C)
         positions = image_positions.flatten(2).transpose(1, 2)
         tokens, keys = self.transformer(keys, positions, tokens)
         object_token, iou_token, mask_token = tokens[:, 0], tokens[:, 1], tokens[:, 2]
 
         up2, norm, act, up4, last_act = self.output_upscaling
-        x = keys.transpose(1, 2).reshape(image.shape)
+        x = keys.transpose(1, 2).unflatten(-1, image.shape[-2:])
         x = act(norm(up2(x) + self.conv_s1(stride8)))  # (B, C/4, 2H, 2W)
         x = last_act(up4(x) + self.conv_s0(stride4))  # (B, C/8, 4H, 4W)
         weights = self.output_hypernetworks_mlps[0](mask_token)  # (B, C/8)

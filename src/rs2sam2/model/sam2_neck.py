@@ -13,7 +13,7 @@ class Lateral(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) -> (B, C, H, W)."""
-        return self.conv(x)
+        return self.conv(x.to(self.conv.weight.dtype))
 
 
 class Neck(nn.Module):

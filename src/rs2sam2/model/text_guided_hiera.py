@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from rs2sam2.config import HieraConfig, ModelConfig
 from rs2sam2.model.attention import attend
 from rs2sam2.model.bidirectional_fusion import BlockAdapter, FusionLayer
-from rs2sam2.model.layers import MLP, in_strips, sine_positions, stretched
-from rs2sam2.model.linear import Linear
+from rs2sam2.model.layers import MLP, LayerNorm, in_strips, sine_positions, stretched
 
 _NORM_EPS = 1e-6
 
@@ -51,8 +50,8 @@ class WindowAttention(nn.Module):
     def __init__(self, dim: int, dim_out: int, num_heads: int, *, pools: bool) -> None:
         super().__init__()
         self.num_heads, self.pools = num_heads, pools
-        self.qkv = Linear(dim, 3 * dim_out)
-        self.proj = Linear(dim_out, dim_out)
+        self.qkv = nn.Linear(dim, 3 * dim_out)
+        self.proj = nn.Linear(dim_out, dim_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, dim) -> (B, H, W, dim_out), half as high and wide if it pools."""
@@ -73,10 +72,10 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.window, self.pools, self.alpha_i = window, pools, config.alpha_i
-        self.norm1 = nn.LayerNorm(dim, eps=_NORM_EPS)
+        self.norm1 = LayerNorm(dim, eps=_NORM_EPS)
         self.attn = WindowAttention(dim, dim_out, num_heads, pools=pools)
-        self.proj = Linear(dim, dim_out) if dim != dim_out else None
-        self.norm2 = nn.LayerNorm(dim_out, eps=_NORM_EPS)
+        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
+        self.norm2 = LayerNorm(dim_out, eps=_NORM_EPS)
         self.mlp = MLP(dim_out, 4 * dim_out, dim_out, activation=F.gelu)
         if config.fusion_layer == "none":
             self.fusion = self.adapter = None
@@ -85,7 +84,10 @@ class Block(nn.Module):
             self.adapter = BlockAdapter(dim_out, dim_out // config.fusion_reduction)
 
     def forward(self, image: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, H, W, dim), (B, L, C), (B, L) bool -> (B, H', W', dim_out), (B, L, C)."""
+        """(B, H, W, dim), (B, L, C), (B, L) bool -> (B, H', W', dim_out), (B, L, C).
+
+        One image for all sentences, (1, H, W, dim), becomes B images where it meets them.
+        """
         f3, text = self._read(image, text, text_mask)  # F'''
         normed = self.norm2(f3)
         image = f3 + in_strips(self.mlp, normed)
@@ -145,18 +147,24 @@ class TextGuidedHiera(nn.Module):
         """Read an image, guided by words.
 
         Args:
-            image: (B, 3, S, S), normalised; S a multiple of 32.
+            image: (B, 3, S, S), normalised; S a multiple of 32. (1, 3, S, S) if all sentences are about one.
             text: (B, L, C), the projected text of the union encoder.
             text_mask: (B, L) bool, True within the sentence.
         """
-        x = self.patch_embed(image)  # (B, S/4, S/4, embed_dim)
-        x = x + self._positions(x.shape[1], x.shape[2])
+        x = self.patch_embed(image)  # (B or 1, S/4, S/4, embed_dim)
+        x = (x + self._positions(x.shape[1], x.shape[2])).to(self.dtype)
+        text = text.to(self.dtype)
         stages = []
         for index, block in enumerate(self.blocks):
             x, text = block(x, text, text_mask)
             if index in self.stage_ends:
                 stages.append(x.permute(0, 3, 1, 2))
         return TrunkFeatures(stages, text)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the blocks and the maps between them."""
+        return self.blocks[0].norm1.weight.dtype  # type: ignore[union-attr, return-value]
 
     def _positions(self, height: int, width: int) -> Tensor:
         """(1, height, width, embed_dim): a stretched background table plus one window's table, repeated."""

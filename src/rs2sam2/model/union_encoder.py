@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from rs2sam2.config import PAD_ID, UnionEncoderConfig
 from rs2sam2.model.attention import attend
-from rs2sam2.model.layers import sine_positions
-from rs2sam2.model.linear import Linear
+from rs2sam2.model.layers import LayerNorm, sine_positions
 
 # The position tables keep two rows that are never read, as fairseq's embeddings do; BEiT-3's weights have them.
 _RESERVED_ROWS = 2
@@ -43,11 +42,11 @@ class Multiway(nn.Module):
 
 
 def _linear(d_in: int, d_out: int) -> Multiway:
-    return Multiway(Linear(d_in, d_out), Linear(d_in, d_out))
+    return Multiway(nn.Linear(d_in, d_out), nn.Linear(d_in, d_out))
 
 
 def _norm(dim: int) -> Multiway:
-    return Multiway(nn.LayerNorm(dim), nn.LayerNorm(dim))
+    return Multiway(LayerNorm(dim), LayerNorm(dim))
 
 
 class SelfAttention(nn.Module):
@@ -75,9 +74,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = Linear(dim, hidden)
-        self.ffn_layernorm = nn.LayerNorm(hidden)
-        self.fc2 = Linear(hidden, dim)
+        self.fc1 = nn.Linear(dim, hidden)
+        self.ffn_layernorm = LayerNorm(hidden)
+        self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
@@ -139,18 +138,18 @@ class UnionEncoder(nn.Module):
         """Read an image and a sentence together.
 
         Args:
-            image: (B, 3, U, U), normalised.
+            image: (B, 3, U, U), normalised; (1, 3, U, U) if all sentences are about one.
             input_ids: (B, L) int64.
             attention_mask: (B, L) bool, True within the sentence.
         """
-        v0 = self.vision_embed(image)  # (B, 1 + N_p, D)
+        v0 = self.vision_embed(image)  # (B or 1, 1 + N_p, D)
         image_tokens = v0.shape[1]
         v0 = v0 + self.vision_positions.weight[_RESERVED_ROWS : _RESERVED_ROWS + image_tokens]
         t0 = self.text_embed(input_ids)  # (B, L, D)
         t0 = t0 + self.text_positions.weight[_RESERVED_ROWS : _RESERVED_ROWS + input_ids.shape[1]]
 
         readable = attention_mask & (input_ids != PAD_ID)  # (B, L)
-        u = torch.cat([v0, t0 * readable[..., None]], dim=1)  # (B, 1 + N_p + L, D)
+        u = torch.cat([v0.expand(len(t0), -1, -1), t0 * readable[..., None]], dim=1)  # (B, 1 + N_p + L, D)
         allowed = F.pad(readable, (image_tokens, 0), value=True)[:, None, None, :]
         for layer in self.layers:
             u = layer(u, image_tokens, allowed)
