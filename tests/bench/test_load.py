@@ -102,8 +102,8 @@ class TestFigures:
         assert [made["stored"] for made in report["conversions"]] == list(kinds)
         assert [(row["stored"], row["loaded"]) for row in report["loads"]] == [(a, b) for a in kinds for b in kinds]
         for row in report["loads"]:
-            size = {"float32": 4, "bfloat16": 2}[row["loaded"]]
-            assert row["bytes"] == size * row["parameters"] > 5e6
+            least, most = {"float32": (4, 4), "bfloat16": (2, 2.6)}[row["loaded"]]  # some stay in float32
+            assert 5e6 < least * row["parameters"] <= row["bytes"] <= most * row["parameters"]
             assert row["allowed_anonymous_bytes"] == allowed_bytes(row["bytes"])
             assert row["seconds"] > 0 < row["forward_seconds"]
             assert 0 < row["peak_anonymous_bytes"] < 1e9 > row["forward_peak_anonymous_bytes"] > 0
@@ -112,8 +112,8 @@ class TestFigures:
         first, second, third, fourth = report["loads"]
         assert (first["mask_iou"], first["background_iou"], first["relative_difference_of_logits"]) == (1, 1, 0)
         assert 0 < third["relative_difference_of_logits"] < 0.1 > second["relative_difference_of_logits"] > 0
-        # The same weights in the same precision, by two ways.
-        assert fourth["relative_difference_of_logits"] == second["relative_difference_of_logits"]
+        # In the other file those weights were rounded, too, that do not compute in bfloat16.
+        assert second["relative_difference_of_logits"] < fourth["relative_difference_of_logits"] < 0.1
 
     def test_command_is_recorded(self, report: dict[str, Any]) -> None:
         assert report["format"] == "rs2sam2.bench-load/1"

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(("settings", "elements"), [("keep_freed", 2**24), ("keep_some", 2**20)])
+@pytest.mark.parametrize(("settings", "elements"), [("keep_freed", 2**22), ("keep_some", 2**20)])
 def test_freed_memory_stays_with_the_process(settings: str, elements: int) -> None:
     """Large blocks that are freed and taken again cost no pages, as they do where glibc gives them back."""
     faults = """

@@ -71,7 +71,8 @@ def load(
     """Read a weight folder; `dtype` and `linear` as for `fill`.
 
     Weights that are asked for on the CPU and in the file's own precision are mapped from the file: they share its
-    place in the page cache, and must not be overwritten in place while the model lives (`save` never does).
+    place in the page cache, and must not be overwritten in place while the model lives (`save` never does). Not so
+    where `linear` lays them out anew.
 
     Raises:
         WeightsError: if a file is missing or damaged, or names and shapes do not fit the configuration.
@@ -292,6 +293,8 @@ def fill(
             for name, layer in zip(layers, made, strict=True):
                 model.set_submodule(name, layer)
         names = list(model.state_dict())
-        values = threads.map(lambda name: read(name).to(device, dtype_of(name, dtype)), names)
+        # Where most has been copied into layers, nothing else is to hold on to a mapped file.
+        copies = linear != "plain"
+        values = threads.map(lambda name: read(name).to(device, dtype_of(name, dtype), copy=copies), names)
         model.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
     model.eval().requires_grad_(False)
