@@ -19,6 +19,8 @@ def agreement_section(report: Mapping[str, Any]) -> list[str]:
             "bfloat16",
             report,
             _BFLOAT16_AGREES,
+            " In bfloat16 are the blocks that read picture and words, the rest is float32 (`rs2sam2.model.precision`): "
+            "if that were bfloat16, too, masks would differ by more than half as much again."
             f" CPU seconds for all of it: {spent['float32']:.1f} in float32, {spent['bfloat16']:.1f} in bfloat16. "
             "`--precision auto` takes float32 for nano on a CPU, where bfloat16 gains next to nothing, and bfloat16 "
             "for models of SAM 2's sizes.",
@@ -52,15 +54,17 @@ def int8_section(report: Mapping[str, Any]) -> list[str]:
                 ("precision", "time", "peak memory"),
                 rows,
                 "`--precision int8`: linear layers of the union encoder and of the trunk multiply 8-bit integers, with "
-                "a scale for each row of the weight and one for all numbers that come in; everything else is bfloat16, "
-                "or float32 for nano. `rs2sam2 convert --dtype int8` stores every larger matrix so, and such a file "
-                "opens in every precision.",
+                "a scale for each row of the weight and one for all numbers that come in; what else blocks do is in "
+                "bfloat16, or float32 for nano. `rs2sam2 convert --dtype int8` stores every larger matrix so, and such "
+                "a file opens in every precision.",
             )
         ),
         _masks(
             "int8",
             report["agreement"],
             _INT8_AGREES,
+            " In bfloat16 are the blocks that read picture and words, the rest is float32 (`rs2sam2.model.precision`): "
+            "if that were bfloat16, too, masks would differ by more than half as much again."
             f" CPU seconds for all of it: {spent['float32']:.1f} in float32, {spent['int8']:.1f} in int8, in which "
             "questions go one by one: nano is too small to gain.",
         ),

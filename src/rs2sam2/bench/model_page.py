@@ -31,20 +31,21 @@ the machine counts less so, and two threads take little more than half of them.
 """
 _TRIED = """The trunk is the sum over its blocks. Torch's attention multiplies bfloat16 on such a CPU at the speed of
 float32; ours (`rs2sam2.model.attention`) goes piece by piece through products in bfloat16, and no piece holds more than
-2 million scores. Memory that is kept (`rs2sam2.inference.heap.keep_freed`) spares the system's clearing of
-pages for every large array. Other things cannot be switched off. Where words and image meet, projections are applied
-to the words and not to the image (`rs2sam2.model.cross_attention`). Linear layers take oneDNN's own product with a bias
-(`rs2sam2.model.linear`), patches lie channels-last in memory, and large maps pass through what is wide inside in
-strips, for the memory's sake (`rs2sam2.model.layers.in_strips`).
+2 million scores. Weights are laid out for oneDNN once, when they are loaded (`rs2sam2.model.precision.PackedLinear`),
+which takes about what two or three passes save. Memory that is kept (`rs2sam2.inference.heap.keep_freed`) spares the
+system's clearing of pages for every large array. Other things cannot be switched off. Where words and image meet,
+projections are applied to the words and not to the image, and the softmax goes over some thousand of the image's tokens
+at a time (`rs2sam2.model.cross_attention`). Patches lie channels-last in memory, and large maps pass through what is
+wide inside in strips, for the memory's sake (`rs2sam2.model.layers.in_strips`). Several sentences about one picture
+share it until the first block's attention has seen it.
 
 Linear layers in int8 (`--precision int8`, `rs2sam2.model.int8`) make the trunk {gain:.2f} times as fast.
 
 Tried by hand, without a figure here, and left out: torchao's dynamic int8, which without a compiler takes three times
 as long as bfloat16; a scale for each row of activations, which takes as long as it saves; huge pages
-(`THP_MEM_ALLOC_ENABLE`; the system spends what is saved on making them), GELU and sums fused into products by oneDNN,
-heads padded to 80 or 96 channels, and windows cut after the projection to queries, keys and values instead of before
-it; none was clear of the noise once memory is kept. Weights packed for oneDNN beforehand save another twentieth of a
-block's time from the second picture on: packing costs what it saves on one.
+(`THP_MEM_ALLOC_ENABLE`, `glibc.malloc.hugetlb` or advised for the whole heap; the system spends what is saved on making
+them), GELU (also in place) and sums fused into products by oneDNN, heads padded to 80 or 96 channels, and windows cut
+after the projection to queries, keys and values instead of before it; none was clear of the noise once memory is kept.
 """
 
 

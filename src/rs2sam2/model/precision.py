@@ -2,7 +2,7 @@
 
 These are the blocks that read picture and words: nearly all of the work. Embeddings, projections, the neck, prompts and
 the mask decoder stay in float32, and so does what the union encoder's layers add up. That is a hundredth of the
-time of the paper's model, and most of what bfloat16 would change in a mask.
+time of the paper's model, and two fifths of what bfloat16 would change in a mask.
 """
 
 from typing import Literal
