@@ -283,7 +283,6 @@ def fill(
     """
     if not isinstance(dtype, torch.dtype):
         dtype = dtype(model.config)
-
     if linear == "packed" and not can_pack(device, dtype):
         linear = "plain"
     with ThreadPoolExecutor(THREADS) as threads:
