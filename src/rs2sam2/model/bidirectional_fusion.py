@@ -3,7 +3,7 @@
 Paper (eq. 2-3)                       here
 F_i, T_i                              image, text
 F'_i = GELU(Linear(F_i))              image_in
-T'_i = Linear(T_i)                       text_in
+T'_i = Linear(T_i)                    text_in
 F''_i = MHCA(F'_i, T'_i) + F'_i       image_reads_text
 T''_i = MHCA(T'_i, F''_i) + T'_i      text_reads_image (published code: attends to the already fused image)
 Linear(F''_i)                         image_out
