@@ -35,8 +35,8 @@ class Enlarging:
         Args:
             tiling: of the raster.
             expressions: K.
-            low: a logit; parts that have none above it are given as None, and rows of cells as minus infinity: these
-                cost nothing.
+            low: a logit; parts that have none above it are given as None, and of other parts what lies in rows of
+                cells before the first that is above it, or behind the last, as minus infinity: these cost nothing.
         """
         self._down, self._across, self._low = tiling.down, tiling.across, low
         self._logits = [np.empty((0, tiling.across.cells), dtype=np.float32) for _ in range(expressions)]
@@ -82,20 +82,21 @@ class Enlarging:
 
     def _enlarged(self, cells: Logits, rows: Between, columns: Between) -> Logits | None:
         (before, behind, part), (left, right, along) = rows, columns
-        if cells[before[0] : behind[-1] + 1, left[0] : right[-1] + 1].max() <= self._low:
+        high = cells[before[0] : behind[-1] + 1, left[0] : right[-1] + 1] > self._low
+        if not high.any():
             return None
-        found = np.empty((len(before), len(left)), dtype=np.float32)
+        found = np.full((len(before), len(left)), -np.inf, dtype=np.float32)
         bounds = [0, *(np.flatnonzero(np.diff(before)) + 1).tolist(), len(before)]
         wide: dict[int, Logits] = {}
         for top, bottom in pairwise(bounds):
             pair = (int(before[top]), int(behind[top]))
-            if cells[pair[0] : pair[1] + 1, left[0] : right[-1] + 1].max() <= self._low:
-                found[top:bottom] = -np.inf
-                continue
-            wide = {row: wide[row] if row in wide else _across(cells[row], left, right, along) for row in pair}
-            upper, lower = wide[pair[0]], wide[pair[1]]
-            np.multiply.outer(part[top:bottom], lower - upper, out=found[top:bottom])
-            found[top:bottom] += upper
+            near = np.flatnonzero(high[pair[0] - before[0]] | high[pair[1] - before[0]]) + left[0]
+            if len(near):  # from the first pixel that takes from such a cell to the last
+                some = slice(np.searchsorted(right, near[0]), np.searchsorted(left, near[-1], "right"))
+                wide = {row: wide[row] if row in wide else _across(cells[row], left, right, along) for row in pair}
+                upper, lower = wide[pair[0]][some], wide[pair[1]][some]
+                np.multiply.outer(part[top:bottom], lower - upper, out=found[top:bottom, some])
+                found[top:bottom, some] += upper
         return found
 
     def _answered_in(self, end: int, left: int, right: int) -> NDArray[np.bool_] | None:

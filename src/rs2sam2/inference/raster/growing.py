@@ -4,7 +4,7 @@ Shapes: B bands, h, w rows and columns of a part in pixels.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,8 +76,9 @@ class GrowingTiff:
             OutputError: if the disk is full.
         """
         height, width = samples.shape[1:]
-        window = _window(row, column, height, width)
-        self._writing(lambda: self._dataset.write(samples, window=window))
+        for left, right in _not_empty(samples):
+            window, some = _window(row, column + left, height, right - left), samples[..., left:right]
+            self._writing(partial(self._dataset.write, some, window=window))
         if valid is not None and not self._masked:
             self._masked = True
             for top in range(0, row, BLOCK):
@@ -127,6 +128,18 @@ class GrowingTiff:
             raise OutputError(
                 f"{self._target.name}: cannot be written ({reason}): free some room, then the same command goes on"
             ) from error
+
+
+def _not_empty(samples: NDArray[np.generic]) -> Iterator[tuple[int, int]]:
+    """From which column to before which a part (B, h, w) has blocks that are not all 0.
+
+    GDAL itself puts those that are into the file once it is closed: it deflates one of them and copies it.
+    """
+    width = samples.shape[2]
+    blocks = np.maximum.reduceat(samples.max(axis=(0, 1)), np.arange(0, width, BLOCK)) != 0
+    edges = np.flatnonzero(np.diff(blocks, prepend=False, append=False)) * BLOCK
+    for left, right in edges.reshape(-1, 2).tolist():
+        yield left, min(right, width)
 
 
 def _window(top: int, left: int, height: int, width: int) -> Any:  # noqa: ANN401 - rasterio ships no types
