@@ -173,7 +173,8 @@ class _Run:
         self, progress: Callable[[Progress], None] | None, cancelled: Callable[[], bool] | None
     ) -> list[tuple[Path, Target]]:
         """Ask every tile that has not answered, and write the outputs; each with the place where it shall be."""
-        numbers = np.flatnonzero(~self._left_out.ravel()).tolist()
+        numbers = self._tiling.back_and_forth()
+        numbers = numbers[~self._left_out.ravel()[numbers]].tolist()
         size = max(1, self._segmenter.together // len(self._expressions))
         groups = [numbers[at : at + size] for at in range(0, len(numbers), size)]
         # A group that was cut short is asked again whole: the same batches give the same bits.

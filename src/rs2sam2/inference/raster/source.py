@@ -29,7 +29,8 @@ Box = tuple[float, float, float, float]
 
 CACHE_BYTES = 40 << 20
 """Of GDAL's blocks: its own choice is a part of the machine's memory, which a large raster would fill. This much holds
-what a row of tiles shares with the next, up to about 8,000 pixels of width: it is not decoded twice."""
+what a row of tiles shares with the next, up to about 8,000 pixels of width, and the nearer end of it beyond: that is
+not decoded twice."""
 _SAMPLED = 1 << 20
 _BLOCK = 256
 _BLOCKS = 8
@@ -129,7 +130,8 @@ class RasterSource:
             canvas[:] = NO_DATA_COLOUR
             canvas[: len(pixels), : pixels.shape[1]] = pixels
         exact = (left / shrink_x - x0, top / shrink_y - y0, right / shrink_x - x0, bottom / shrink_y - y0)
-        if np.allclose(exact, (0, 0, canvas.shape[1], canvas.shape[0]), atol=1e-6):
+        whole = (0, 0, canvas.shape[1], canvas.shape[0])
+        if all(math.isclose(*edges, rel_tol=1e-5, abs_tol=1e-6) for edges in zip(exact, whole, strict=True)):
             return RasterImage(canvas, name=self.name)
         inside = tuple(np.clip(exact, 0, [canvas.shape[1], canvas.shape[0]] * 2))
         resized = Image.fromarray(canvas).resize((side, side), Image.Resampling.BILINEAR, inside)

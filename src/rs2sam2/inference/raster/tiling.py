@@ -111,6 +111,12 @@ class Tiling:
         """Of tiles."""
         return len(self.across.starts)
 
+    def back_and_forth(self) -> NDArray[np.int64]:
+        """All tiles row by row, every other row from right to left: what was read last is needed again first."""
+        numbers = np.arange(len(self)).reshape(self.rows, self.columns)
+        numbers[1::2] = numbers[1::2, ::-1]
+        return numbers.ravel()
+
     def box(self, tile: int) -> tuple[float, float, float, float]:
         """(left, top, right, bottom) of a tile in raster pixels."""
         row, column = divmod(tile, self.columns)
