@@ -212,6 +212,19 @@ def test_several_expressions(tmp_path: Path) -> None:
     assert columns["expression"].tolist() == ["green things", "red things"]
 
 
+def test_blocks_without_anything_are_in_the_file(tmp_path: Path) -> None:
+    """Readers that do not know of blocks that are left out see them, too."""
+    mask = np.zeros((600, 1100), dtype=bool)
+    mask[300:320, 10:30] = mask[310:330, 600:1100] = True
+    path = write(tmp_path / "scene.tif", paint(mask), crs=TRUE_SCALE, transform=PLACE)
+    answer(path, ("mask.tif",))
+    assert np.array_equal(mask_of(tmp_path) == 255, mask)
+    with rasterio.open(tmp_path / "mask.tif") as dataset:
+        blocks = [window for window, _ in dataset.block_windows(1)]
+        assert len(blocks) == 15
+        assert all(dataset.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=1) for y, x in blocks)
+
+
 @pytest.mark.parametrize("kind", ["uint8", "float16"])
 def test_probabilities(tmp_path: Path, kind: str) -> None:
     mask = np.random.default_rng(1).random((70, 300)) < 0.3

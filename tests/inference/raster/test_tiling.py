@@ -135,6 +135,30 @@ def test_one_tile_is_enlarged_as_a_picture_is() -> None:
     np.testing.assert_allclose(found, to_image_grid(logits, 1024, 1024)[0, 0].numpy(), atol=1e-5)
 
 
+@given(st.integers(0, 99), st.floats(0.4, 40))
+def test_what_matters_is_enlarged_and_nothing_else_matters(seed: int, pitch: float) -> None:
+    """Few cells lie above the threshold: around them pixels are what they would be, elsewhere they lie below."""
+    rng = np.random.default_rng(seed)
+    tiling = Tiling(axis(round(9 * pitch), pitch, 99, 0), axis(round(30 * pitch), pitch, 99, 0))
+    shape = tiling.down.cells, tiling.across.cells
+    cells = np.where(rng.random(shape) < 0.03, rng.random(shape) * 20, rng.random(shape) - 9).astype(np.float32)
+    everything, some = (Enlarging(tiling, 1, low) for low in (-99, -1))
+    for enlarging in (everything, some):
+        enlarging.add([cells], np.ones(cells.shape, dtype=bool))
+    expected = taken(everything, tiling.down.length, tiling.across.length)
+    (found,), _ = some.part(tiling.down.length, 0, tiling.across.length)
+    if found is None:
+        assert expected.max() <= -1
+    else:
+        assert np.array_equal(found > -1, expected > -1)
+        assert np.array_equal(found[found > -1], expected[found > -1])
+
+
+def test_rows_of_tiles_are_read_back_and_forth() -> None:
+    tiling = Tiling(axis(30, 1, 10, 0), axis(40, 1, 10, 0))
+    assert tiling.back_and_forth().tolist() == [0, 1, 2, 3, 7, 6, 5, 4, 8, 9, 10, 11]
+
+
 def test_the_tile_whose_middle_is_nearer_is_believed() -> None:
     tiling = Tiling(axis(8, 1, 8, 0.5), axis(12, 1, 8, 0.5))
     blend = Blend(tiling, -6.0)
