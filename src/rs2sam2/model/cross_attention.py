@@ -57,7 +57,7 @@ class CrossAttention(nn.Module):
             context_mask = torch.ones(context.shape[:2], dtype=torch.bool, device=context.device)
         allowed = F.pad(context_mask, (0, filling))[:, None]
         offsets = offsets.masked_fill(~allowed, -torch.inf)
-        queries = query.expand(len(keys), -1, -1)
+        queries = query.expand(keys.shape[0], -1, -1)
         scores = torch.baddbmm(offsets.flatten(1).unsqueeze(1), queries, keys.mT)  # (B, N, heads M)
         values = (v @ self._by_head(self.out_proj.weight.t())).flatten(1, 2)  # (B, heads M, dim)
         return torch.baddbmm(self.out_proj.bias, self._softmax(scores), values)

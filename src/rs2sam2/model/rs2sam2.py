@@ -172,7 +172,7 @@ class RS2SAM2(nn.Module):
 
     def dense_prompt(self, reading: Reading, sight: Sight, mask_logits: Tensor | None) -> Tensor:
         """(B, C, S/16, S/16): of the answer that is to be corrected, or else of the pseudo-mask, if there is one."""
-        batch, (height, width) = len(reading.sparse_prompt), sight.image.shape[-2:]
+        batch, (height, width) = reading.sparse_prompt.shape[0], sight.image.shape[-2:]
         if mask_logits is not None:
             return self.prompt_encoder.mask(mask_probability(mask_logits, self.config))
         if reading.pseudo_mask_logits is not None:

@@ -135,7 +135,7 @@ class MaskDecoder(nn.Module):
         """
         stride4, stride8 = high_resolution
         own = torch.cat([self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight])  # (6, C)
-        tokens = torch.cat([own.expand(len(sparse_prompt), -1, -1), sparse_prompt], dim=1)  # (B, 6 + N, C)
+        tokens = torch.cat([own.expand(sparse_prompt.shape[0], -1, -1), sparse_prompt], dim=1)  # (B, 6 + N, C)
         keys = (image + dense_prompt).flatten(2).transpose(1, 2)  # (B, HW, C)
         positions = image_positions.flatten(2).transpose(1, 2)
         tokens, keys = self.transformer(keys, positions, tokens)

@@ -149,7 +149,7 @@ class UnionEncoder(nn.Module):
         t0 = t0 + self.text_positions.weight[_RESERVED_ROWS : _RESERVED_ROWS + input_ids.shape[1]]
 
         readable = attention_mask & (input_ids != PAD_ID)  # (B, L)
-        u = torch.cat([v0.expand(len(t0), -1, -1), t0 * readable[..., None]], dim=1)  # (B, 1 + N_p + L, D)
+        u = torch.cat([v0.expand(t0.shape[0], -1, -1), t0 * readable[..., None]], dim=1)  # (B, 1 + N_p + L, D)
         allowed = F.pad(readable, (image_tokens, 0), value=True)[:, None, None, :]
         for layer in self.layers:
             u = layer(u, image_tokens, allowed)
