@@ -288,7 +288,7 @@ def fill(
     with ThreadPoolExecutor(THREADS) as threads:
         if linear != "plain":
             layers = linear_layers_of_blocks(model)
-            made = threads.map(lambda name: linear_layer(read(f"{name}.weight"), read(f"{name}.bias"), linear), layers)
+            made = map(lambda name: linear_layer(read(f"{name}.weight"), read(f"{name}.bias"), linear), layers)
             for name, layer in zip(layers, made, strict=True):
                 model.set_submodule(name, layer)
         names = list(model.state_dict())
