@@ -285,15 +285,13 @@ def fill(
         dtype = dtype(model.config)
     if linear == "packed" and not can_pack(device, dtype):
         linear = "plain"
+    if linear != "plain":
+        for name in linear_layers_of_blocks(model):
+            layer = linear_layer(read(f"{name}.weight"), read(f"{name}.bias"), linear)
+            model.set_submodule(name, layer)
+    names = list(model.state_dict())
+    copies = linear != "plain"  # then most has been copied into layers, and nothing is to hold on to a mapped file
     with ThreadPoolExecutor(THREADS) as threads:
-        if linear != "plain":
-            layers = linear_layers_of_blocks(model)
-            made = map(lambda name: linear_layer(read(f"{name}.weight"), read(f"{name}.bias"), linear), layers)
-            for name, layer in zip(layers, made, strict=True):
-                model.set_submodule(name, layer)
-        names = list(model.state_dict())
-        # Where most has been copied into layers, nothing else is to hold on to a mapped file.
-        copies = linear != "plain"
         values = threads.map(lambda name: read(name).to(device, dtype_of(name, dtype), copy=copies), names)
         model.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
     model.eval().requires_grad_(False)
