@@ -63,8 +63,6 @@ def int8_section(report: Mapping[str, Any]) -> list[str]:
             "int8",
             report["agreement"],
             _INT8_AGREES,
-            " In bfloat16 are the blocks that read picture and words, the rest is float32 (`rs2sam2.model.precision`): "
-            "if that were bfloat16, too, masks would differ by more than half as much again."
             f" CPU seconds for all of it: {spent['float32']:.1f} in float32, {spent['int8']:.1f} in int8, in which "
             "questions go one by one: nano is too small to gain.",
         ),
