@@ -34,6 +34,19 @@ def test_a_packed_layer_is_a_linear_layer(shape: tuple[int, ...], columns: int, 
 
 
 @packs
+@pytest.mark.parametrize("rows", [1, 3, 16, 64, 144])
+@pytest.mark.parametrize("columns", [1, 2, 31, 64, 256])
+def test_a_packed_layer_keeps_nothing_of_the_weight_it_is_given(rows: int, columns: int) -> None:
+    """Loading has all of them pass through one buffer."""
+    weight, x = torch.randn(rows, columns).bfloat16(), torch.randn(5, columns).bfloat16()
+    with torch.inference_mode():
+        expected = x.float() @ weight.float().T
+        layer = PackedLinear(weight, torch.zeros(rows).bfloat16())
+        weight.zero_()
+        assert relative_error(layer(x).float(), expected) < 1e-2
+
+
+@packs
 def test_a_model_with_packed_layers_is_the_model() -> None:
     exact = tiny_model()
     inputs = tiny_inputs(exact.config, 2, 6)

@@ -286,9 +286,12 @@ def fill(
     if linear == "packed" and not can_pack(device, dtype):
         linear = "plain"
     if linear != "plain":
+        buffer = torch.empty(0, dtype=torch.bfloat16)  # a copy of each would leave holes that nothing fits into
         for name in linear_layers_of_blocks(model):
-            layer = linear_layer(read(f"{name}.weight"), read(f"{name}.bias"), linear)
-            model.set_submodule(name, layer)
+            weight, bias = read(f"{name}.weight"), read(f"{name}.bias")
+            if linear == "packed" and weight.dtype != buffer.dtype:
+                weight = buffer.resize_(weight.shape).copy_(weight)
+            model.set_submodule(name, linear_layer(weight, bias, linear))
     names = list(model.state_dict())
     copies = linear != "plain"  # then most has been copied into layers, and nothing is to hold on to a mapped file
     with ThreadPoolExecutor(THREADS) as threads:
