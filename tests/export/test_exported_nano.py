@@ -155,7 +155,8 @@ def test_graphs_that_are_not_what_was_written(exported: Callable[[str, str], Pat
     folder = shutil.copytree(exported("nano", "onnx"), tmp_path / "nano")
     graph, settings = folder / "look.onnx", folder / "config.json"
     whole, said = graph.read_bytes(), json.loads(settings.read_text())
-    for damaged in (whole[: len(whole) // 2], whole[:-1], whole[:5000] + b"\1" + whole[5001:], b""):
+    flipped = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
+    for damaged in (whole[: len(whole) // 2], whole[:-1], flipped, b""):
         graph.write_bytes(damaged)
         with pytest.raises(WeightsError, match=r"look\.onnx: damaged"):
             Segmenter.from_pretrained(folder)
