@@ -153,7 +153,8 @@ def test_same_prompts_and_mask(saved: tuple[Any, Path, bool], joined: RS2SAM2) -
         dense = joined.prompt_encoder.mask(mask)
         assert relative_error(positions, theirs.get_image_wide_positional_embeddings()) <= 1e-5
         assert relative_error(dense, theirs.prompt_encoder(None, None, None, mask)[1]) <= 1e-5
-        answer = joined.mask_decoder(image, positions, (stride4, stride8), sparse, dense)
+        thin = joined.mask_decoder.conv_s0(stride4), joined.mask_decoder.conv_s1(stride8)
+        answer = joined.mask_decoder(image, positions, thin, sparse, dense)
         theirs.mask_decoder.dynamic_multimask_via_stability = False
         high = [theirs.mask_decoder.conv_s0(stride4), theirs.mask_decoder.conv_s1(stride8)]
         masks, iou, _, score = theirs.mask_decoder(

@@ -12,7 +12,7 @@ import torch
 from rs2sam2.checkpoints import native
 from rs2sam2.checkpoints.checksums import file_crc32
 from rs2sam2.checkpoints.convert import load_any
-from rs2sam2.checkpoints.exported import is_exported, read_exported
+from rs2sam2.checkpoints.exported import VERSION, is_exported, read_exported
 from rs2sam2.checkpoints.locate import locate
 from rs2sam2.cli import main
 from rs2sam2.config import Decision
@@ -151,7 +151,7 @@ def export_like(folder: Path, **changes: Any) -> Path:
     folder.mkdir()
     (folder / "read.onnx").write_bytes(b"no graph")
     files = {"read.onnx": file_crc32(folder / "read.onnx")}
-    export = {"version": 1, "format": "onnx", "files": files, "weights_sha256": "ab"} | changes
+    export = {"version": VERSION, "format": "onnx", "files": files, "weights_sha256": "ab"} | changes
     settings = {"export": export, "model": load_config(), "decision": asdict(Decision())}
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "provenance.json").write_text("{}")
@@ -173,7 +173,7 @@ class TestFolder:
     @pytest.mark.parametrize(
         ("changes", "text"),
         [
-            ({"version": 2}, "no export of version 1"),
+            ({"version": 1}, "no export of version 2"),
             ({"files": {}}, "lists no files"),
             ({"files": {"../read.onnx": "00000000"}}, "lists no files of this folder"),
             ({"files": ["read.onnx"]}, "lists no files"),

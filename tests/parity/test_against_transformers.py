@@ -264,14 +264,13 @@ def test_mask_decoder_is_sam2s(sam2: tuple[ModuleType, ModuleType], prompts: int
     stride4, stride8 = (torch.randn(2, WIDTH, GRID * n, GRID * n, generator=draw) for n in (4, 2))
     sparse = torch.randn(2, prompts, WIDTH, generator=draw)
     with torch.no_grad():
-        found = ours(image, positions, (stride4, stride8), sparse, dense)
+        found = ours(image, positions, (ours.conv_s0(stride4), ours.conv_s1(stride8)), sparse, dense)
         masks, iou, _, object_score = theirs(
             image_embeddings=image,
             image_positional_embeddings=positions.expand(2, -1, -1, -1),
             sparse_prompt_embeddings=sparse[:, None],
             dense_prompt_embeddings=dense,
             multimask_output=False,
-            # Theirs is handed these after the decoder's own projections.
             high_resolution_features=[theirs.conv_s0(stride4), theirs.conv_s1(stride8)],
         )
     assert relative_error(found.logits, masks[:, 0]) <= TOLERANCE

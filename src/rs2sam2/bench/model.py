@@ -1,7 +1,7 @@
 """Speed and memory of a forward pass, beside what this machine can do and beside another implementation.
 
-Each model is a process of its own. They work in turns, each on one thread, and CPU seconds count: whatever else the
-machine does meets them all alike, and little.
+Each model is a process of its own. They work in turns: on one thread, of which CPU seconds count, so that whatever else
+the machine does meets them all alike, and little; and on all cores by the clock.
 """
 
 import os
@@ -15,6 +15,7 @@ from rs2sam2.bench.watched import Watched, watched
 
 FORMAT = "rs2sam2.bench-model/1"
 FLOATS = ("float32", "bfloat16")
+_SECONDS = ("seconds", "wall_seconds")
 PROGRAM = ("-m", "rs2sam2.bench.model_process")
 
 
@@ -29,9 +30,10 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
     Returns:
         "preset"; "operations" of a forward pass and "linear_operations" of its linear layers among them; "products", of
         which each precision has operations "per_second" of these layers' products; for "float32" and "bfloat16" under
-        "ours" and for "transformers": "seconds", "all_seconds", "peak_resident_bytes", "parameters", and for ours
-        "parts" (seconds by part), "ceiling_seconds", which a forward would take if all of it went at the speed of
-        "products", and their ratio, "share_of_ceiling". Instead of figures "transformers" may have "missing", why.
+        "ours" and for "transformers": "seconds" and "all_seconds" (CPU, one thread), "wall_seconds" and
+        "all_wall_seconds" (all cores), "peak_resident_bytes", "parameters", and for ours "parts" (seconds by part),
+        "ceiling_seconds", which a forward would take if all of it went at the speed of "products", and their ratio,
+        "share_of_ceiling". Instead of figures "transformers" may have "missing", why.
 
     Raises:
         Rs2Sam2Error: a process dies.
@@ -87,18 +89,20 @@ def ratios(measured: Mapping[str, Any]) -> dict[str, float]:
         "bfloat16_to_float32_memory": ours["bfloat16"]["peak_resident_bytes"] / ours["float32"]["peak_resident_bytes"],
     }
     if "seconds" in theirs:
-        found |= {f"{name}_to_transformers_seconds": one["seconds"] / theirs["seconds"] for name, one in ours.items()}
+        found |= {
+            f"{name}_to_transformers_{seconds}": one[seconds] / theirs[seconds]
+            for name, one in ours.items()
+            for seconds in _SECONDS
+        }
     return found
 
 
 def figures(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Of what a model's process said in several rounds: medians, and the most memory."""
-    seconds = [one["seconds"] for one in said]
-    found = {
-        "seconds": median(seconds),
-        "all_seconds": seconds,
-        "peak_resident_bytes": max(one["peak_resident_bytes"] for one in said),
-    }
+    found: dict[str, Any] = {"peak_resident_bytes": max(one["peak_resident_bytes"] for one in said)}
+    for seconds in _SECONDS:
+        found[f"all_{seconds}"] = [one[seconds] for one in said]
+        found[seconds] = median(found[f"all_{seconds}"])
     if "parts" in said[0]:
         found["parts"] = {part: median(one["parts"][part] for one in said) for part in said[0]["parts"]}
     return found

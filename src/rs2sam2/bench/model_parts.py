@@ -68,7 +68,7 @@ def _modules(model: RS2SAM2) -> dict[str, list[nn.Module]]:
         "union encoder": [model.union_encoder],
         "patches and positions": [model.trunk],
         "neck": [model.neck],
-        "mask decoder": [model.mask_decoder],
+        "mask decoder": [model.mask_decoder, model.mask_decoder.conv_s0, model.mask_decoder.conv_s1],
     }
     if model.fusion_after_encoding is not None:
         found["fusion after encoding"] = [model.fusion_after_encoding]

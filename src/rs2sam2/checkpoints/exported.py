@@ -19,7 +19,7 @@ from rs2sam2.config import Decision, ModelConfig
 from rs2sam2.errors import ConfigError, WeightsError
 from rs2sam2.tokenizer import Tokenizer
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,8 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int | str, ...]]:
         "image": ("B", 3, side, side),
         "image_embedding": ("B", c, at16, at16),
         "positions": (1, c, at16, at16),
-        "stride4": ("B", c, at4, at4),
-        "stride8": ("B", c, at8, at8),
+        "stride4": ("B", c // 8, at4, at4),
+        "stride8": ("B", c // 4, at8, at8),
         "points": ("B", "N", 2),
         "labels": ("B", "N"),
         "mask_prompt": ("B", 1, at4, at4),
@@ -176,6 +176,11 @@ class _Read(_Part):
 
 class _Look(_Part):
     uses = ("trunk", "neck", "no_memory_embedding", "prompt_encoder", "fusion_after_encoding")
+
+    def __init__(self, model: RS2SAM2) -> None:
+        super().__init__(model)
+        convolutions = {name: getattr(model.mask_decoder, name) for name in ("conv_s0", "conv_s1")}
+        self.mask_decoder = nn.ModuleDict(convolutions)  # type: ignore[assignment]
 
     def forward(self, image: Tensor, text: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         # Of what was read, the trunk takes the text alone.

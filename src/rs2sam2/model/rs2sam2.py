@@ -45,7 +45,7 @@ class Sight(NamedTuple):
     positions: Tensor
     """(1, C, S/16, S/16), SAM 2's dense positional encoding."""
     high_resolution: tuple[Tensor, Tensor]
-    """(B, C, S/4, S/4) and (B, C, S/8, S/8)."""
+    """(B, C/8, S/4, S/4) and (B, C/4, S/8, S/8), as the mask decoder takes them."""
 
 
 class Prompts(NamedTuple):
@@ -155,7 +155,8 @@ class RS2SAM2(nn.Module):
         positions = self.prompt_encoder.pe_layer.grid(*f.shape[-2:])
         if self.fusion_after_encoding is not None:
             f = self.fusion_after_encoding(f, positions, reading.text, reading.text_mask)  # eq. 4
-        return Sight(f, positions, (stride4, stride8))
+        thin = self.mask_decoder.conv_s0(stride4), self.mask_decoder.conv_s1(stride8)
+        return Sight(f, positions, thin)
 
     def decode(self, reading: Reading, sight: Sight, prompts: Prompts | None = None) -> RS2SAM2Output:
         """SAM 2's prompts and mask decoder; may be called again, with clicks, on what was read and seen before."""

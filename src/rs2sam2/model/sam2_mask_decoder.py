@@ -129,7 +129,8 @@ class MaskDecoder(nn.Module):
         Args:
             image: F_en (B, C, H, W), stride 16.
             image_positions: (1, C, H, W), dense positional encoding.
-            high_resolution: the neck's maps at strides 4 and 8, (B, C, 4H, 4W) and (B, C, 2H, 2W).
+            high_resolution: (B, C/8, 4H, 4W) and (B, C/4, 2H, 2W), the neck's maps at strides 4 and 8 as `conv_s0` and
+                `conv_s1` see them.
             sparse_prompt: (B, N, C).
             dense_prompt: (B, C, H, W).
         """
@@ -143,8 +144,8 @@ class MaskDecoder(nn.Module):
 
         up2, norm, act, up4, last_act = self.output_upscaling
         x = keys.transpose(1, 2).unflatten(-1, image.shape[-2:])
-        x = act(norm(up2(x) + self.conv_s1(stride8)))  # (B, C/4, 2H, 2W)
-        x = last_act(up4(x) + self.conv_s0(stride4))  # (B, C/8, 4H, 4W)
+        x = act(norm(up2(x) + stride8))  # (B, C/4, 2H, 2W)
+        x = last_act(up4(x) + stride4)  # (B, C/8, 4H, 4W)
         weights = self.output_hypernetworks_mlps[0](mask_token)  # (B, C/8)
         return DecodedMask(
             logits=torch.einsum("bc,bchw->bhw", weights, x)[:, None],

@@ -152,7 +152,8 @@ class TextGuidedHiera(nn.Module):
             text_mask: (B, L) bool, True within the sentence.
         """
         x = self.patch_embed(image)  # (B or 1, S/4, S/4, embed_dim)
-        x = (x + self._positions(x.shape[1], x.shape[2])).to(self.dtype)
+        positions = self._positions(x.shape[1], x.shape[2])
+        x = x.to(positions.dtype).add_(positions).to(self.dtype)
         text = text.to(self.dtype)
         stages = []
         for index, block in enumerate(self.blocks):
@@ -171,7 +172,7 @@ class TextGuidedHiera(nn.Module):
         background = stretched(self.pos_embed.permute(0, 2, 3, 1), height, width)
         window = self.pos_embed_window.permute(0, 2, 3, 1)
         side = window.shape[1]
-        return background + window.repeat(1, -(-height // side), -(-width // side), 1)[:, :height, :width]
+        return background.add_(window.repeat(1, -(-height // side), -(-width // side), 1)[:, :height, :width])
 
 
 def _stage_ends(hiera: HieraConfig) -> list[int]:
@@ -192,5 +193,6 @@ def _blocks(config: ModelConfig) -> list[Block]:
 
 
 def _pool(x: Tensor) -> Tensor:
-    """2 x 2 max-pooling of a channels-last map."""
-    return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    """2 x 2 max-pooling of a channels-last map whose height and width are even; without noting what was largest."""
+    x = torch.maximum(x[:, ::2], x[:, 1::2])
+    return torch.maximum(x[:, :, ::2], x[:, :, 1::2])
