@@ -1,7 +1,7 @@
 """Speed and memory of a forward pass, beside what this machine can do and beside another implementation.
 
-Each model is a process of its own. They work in turns: on one thread, of which CPU seconds count, so that whatever else
-the machine does meets them all alike, and little; and on all cores by the clock.
+Each model is a process of its own. They work in turns: on all cores by the clock, then on one thread, of which CPU
+seconds count, so that whatever else the machine does meets them all alike, and little.
 """
 
 import os
@@ -16,6 +16,8 @@ from rs2sam2.bench.watched import Watched, watched
 FORMAT = "rs2sam2.bench-model/1"
 FLOATS = ("float32", "bfloat16")
 _SECONDS = ("seconds", "wall_seconds")
+Rounds = Sequence[Mapping[str, Mapping[str, Any]]]
+"""What each process says in each round."""
 PROGRAM = ("-m", "rs2sam2.bench.model_process")
 
 
@@ -24,7 +26,7 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
 
     Args:
         preset: of `ModelConfig`.
-        rounds: how often each works; medians are over these, after one round that does not count.
+        rounds: how often each works in each way; medians are over these, after one round that does not count.
         seed: of the inputs.
 
     Returns:
@@ -44,14 +46,15 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
             return stack.enter_context(watched(PROGRAM, *arguments))
 
         products = start("products", preset)
-        ours = {precision: start("ours", preset, precision, seed) for precision in FLOATS}
-        theirs = start("transformers", preset, seed)
-        turns = {"products": products, **ours, "transformers": theirs}
+        ours = {precision: start("ours", preset, precision, seed, rounds) for precision in FLOATS}
+        theirs = start("transformers", preset, seed, rounds)
+        models = {**ours, "transformers": theirs}
         if "missing" in theirs.start:
-            del turns["transformers"]
-        said = [{name: process.unsampled() for name, process in turns.items()} for _ in range(1 + rounds)][1:]
+            del models["transformers"]
+        by_the_clock = in_turns(models, rounds)
+        on_one_thread = in_turns({"products": products, **models}, rounds)
     rates = {
-        precision: {"per_second": median(round_["products"][precision]["per_second"] for round_ in said)}
+        precision: {"per_second": median(round_["products"][precision]["per_second"] for round_ in on_one_thread)}
         for precision in PRECISIONS
     }
     operations = products.start["operations"]
@@ -61,15 +64,20 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
         "products": rates,
         "ours": {
             precision: _of_ours(
-                {**process.start, **figures([round_[precision] for round_ in said])},
+                {**process.start, **figures(precision, by_the_clock, on_one_thread)},
                 operations / rates[precision]["per_second"],
             )
             for precision, process in ours.items()
         },
         "transformers": theirs.start
         if "missing" in theirs.start
-        else {**theirs.start, **figures([round_["transformers"] for round_ in said])},
+        else {**theirs.start, **figures("transformers", by_the_clock, on_one_thread)},
     }
+
+
+def in_turns(processes: Mapping[str, Watched], rounds: int) -> Rounds:
+    """What processes say in so many rounds, after one that does not count."""
+    return [{name: process.unsampled() for name, process in processes.items()} for _ in range(1 + rounds)][1:]
 
 
 def machine() -> dict[str, Any]:
@@ -97,8 +105,9 @@ def ratios(measured: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def figures(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Of what a model's process said in several rounds: medians, and the most memory."""
+def figures(model: str, by_the_clock: Rounds, on_one_thread: Rounds) -> dict[str, Any]:
+    """Of what a model's process said in several rounds in both ways: medians, and the most memory."""
+    said = [{**clock[model], **thread[model]} for clock, thread in zip(by_the_clock, on_one_thread, strict=True)]
     found: dict[str, Any] = {"peak_resident_bytes": max(one["peak_resident_bytes"] for one in said)}
     for seconds in _SECONDS:
         found[f"all_{seconds}"] = [one[seconds] for one in said]

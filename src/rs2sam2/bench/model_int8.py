@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rs2sam2.bench.model import PROGRAM, figures
+from rs2sam2.bench.model import PROGRAM, figures, in_turns
 from rs2sam2.bench.model_agreement import agreement
 from rs2sam2.bench.watched import watched
 from rs2sam2.checkpoints import int8
@@ -37,9 +37,9 @@ def in_int8(root: Path, preset: str, rounds: int, seed: int) -> dict[str, Any]:
     """
     agrees = agreement(root, "int8")
     with ExitStack() as stack:
-        processes = {name: stack.enter_context(watched(PROGRAM, "ours", preset, name, seed)) for name in BOTH}
-        said = [{name: one.unsampled() for name, one in processes.items()} for _ in range(1 + rounds)][1:]
-    ours = {name: figures([round_[name] for round_ in said]) for name in BOTH}
+        processes = {name: stack.enter_context(watched(PROGRAM, "ours", preset, name, seed, rounds)) for name in BOTH}
+        by_the_clock, on_one_thread = in_turns(processes, rounds), in_turns(processes, rounds)
+    ours = {name: figures(name, by_the_clock, on_one_thread) for name in BOTH}
     return {
         "preset": preset,
         "ours": ours,

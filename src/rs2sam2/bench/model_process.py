@@ -1,8 +1,8 @@
 """What `rs2sam2 bench model` times: one process for each model, and one for bare products of matrices.
 
 Each is a "kind" with its arguments, gets ready, and works once whenever it is told to (`rs2sam2.bench.watched`).
-Seconds are CPU seconds of one thread, for which what else the machine does counts little; wall seconds are of all
-cores, which is how a model is used, and say something on a machine that does nothing else.
+Models work by the clock first, on all cores, as they are used: wall seconds and memory; that says something on a
+machine that does nothing else. Then on one thread: CPU seconds, for which what else the machine does counts little.
 """
 
 import os
@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rs2sam2.bench.load_seeded import seeded_inputs, seeded_weight
 from rs2sam2.bench.memory import resident
@@ -36,7 +37,7 @@ _EXPRESSIONS = 1, 2
 
 
 def main() -> None:
-    """Run one of `_KINDS` with its arguments: `ours PRESET PRECISION SEED`, `products PRESET` and so on."""
+    """Run one of `_KINDS` with its arguments: `ours PRESET PRECISION SEED ROUNDS`, `products PRESET` and so on."""
     torch.set_num_threads(1)
     kind, *arguments = sys.argv[1:]
     try:
@@ -115,6 +116,18 @@ def _compiled(preset: str, seed: str, cache: str) -> tuple[Work, dict[str, Any]]
     return work, {"precision": precision}
 
 
+def _both_ways(
+    model: nn.Module, inputs: tuple[Tensor, ...], rounds: str, on_one_thread: Work
+) -> tuple[Work, dict[str, Any]]:
+    """By the clock in the first rounds, of which there is one more, then on one thread."""
+
+    def by_the_clock() -> dict[str, Any]:
+        return {"wall_seconds": _wall_seconds(lambda: model(*inputs)), "peak_resident_bytes": resident("VmHWM")}
+
+    works = chain(repeat(by_the_clock, 1 + int(rounds)), repeat(on_one_thread))
+    return lambda: next(works)(), {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+
+
 def _wall_seconds(run: Callable[[], object]) -> float:
     """Of something that runs on all cores."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
@@ -130,20 +143,19 @@ def _pass(read: Callable[..., Reading], look: Callable[..., Sight], inputs: tupl
     return look(image, read(*asked))
 
 
-def _ours(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]:
+def _ours(preset: str, precision: str, seed: str, rounds: str) -> tuple[Work, dict[str, Any]]:
     model, inputs = _seeded(preset, precision, seed)
     times = PartTimes(model)
     Path("/proc/self/clear_refs").write_text("5")  # the peak of making weights is not that of using them
 
-    def work() -> dict[str, Any]:
+    def on_one_thread() -> dict[str, Any]:
         parts = times.of(lambda: model(*inputs))
-        seconds = {"seconds": sum(parts.values()), "wall_seconds": _wall_seconds(lambda: model(*inputs))}
-        return {**seconds, "parts": parts, "peak_resident_bytes": resident("VmHWM")}
+        return {"seconds": sum(parts.values()), "parts": parts}
 
-    return work, {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+    return _both_ways(model, inputs, rounds, on_one_thread)
 
 
-def _theirs(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
+def _theirs(preset: str, seed: str, rounds: str) -> tuple[Work, dict[str, Any]]:
     """The encoder of `transformers`' SAM 2 with the trunk of this preset, in float32, as it comes."""
     settings, modeling = (
         import_module(f"transformers.models.sam2.{part}_sam2") for part in ("configuration", "modeling")
@@ -170,13 +182,12 @@ def _theirs(preset: str, seed: str) -> tuple[Work, dict[str, Any]]:
     ).eval()
     image = seeded_inputs(config, int(seed))[0]
 
-    def work() -> dict[str, Any]:
+    def on_one_thread() -> dict[str, Any]:
         start = time.process_time()
         model(image)
-        seconds = {"seconds": time.process_time() - start, "wall_seconds": _wall_seconds(lambda: model(image))}
-        return {**seconds, "peak_resident_bytes": resident("VmHWM")}
+        return {"seconds": time.process_time() - start}
 
-    return work, {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+    return _both_ways(model, (image,), rounds, on_one_thread)
 
 
 def _products(preset: str) -> tuple[Work, dict[str, Any]]:
