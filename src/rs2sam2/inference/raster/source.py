@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels, whole numbers or not."""
 
-CACHE_BYTES = 40 << 20
+CACHE_BYTES = 48 << 20
 """Of GDAL's blocks: its own choice is a part of the machine's memory, which a large raster would fill. This much holds
 what a row of tiles shares with the next, up to about 8,000 pixels of width, and the nearer end of it beyond: that is
 not decoded twice."""
