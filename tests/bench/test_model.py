@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from rs2sam2.bench.model import FORMAT, measure, ratios
+from rs2sam2.bench.model_operations import KINDS, OperationTimes
 from rs2sam2.bench.model_page import page, read_sections
 from rs2sam2.bench.model_parts import PARTS, PartTimes
 from rs2sam2.bench.model_picture import save_picture
@@ -51,6 +53,7 @@ def measured(bfloat16: float, theirs: float | None) -> dict[str, Any]:
     found = {
         "operations": 10**12,
         "products": {name: {"per_second": 10**11} for name in PRECISIONS},
+        "by_operation": dict.fromkeys(KINDS, 0.4),
         "ours": ours,
         "transformers": {"missing": "no transformers"}
         if theirs is None
@@ -103,6 +106,21 @@ class TestParts:
         assert set(PARTS) - set(found) == {"fusion layers", "fusion after encoding"}
 
 
+class TestOperations:
+    def test_time_is_that_of_its_kind(self) -> None:
+        wide = torch.randn(600, 600)
+        with torch.inference_mode():
+            found = OperationTimes().of(lambda: [F.linear(wide, wide) for _ in range(20)])
+        assert tuple(found) == KINDS
+        assert found["products of linear layers"] > 0.5 * sum(found.values()) and found["softmax"] == 0
+
+    def test_a_model_has_all_kinds(self) -> None:
+        model = tiny_model()
+        with torch.inference_mode():
+            found = OperationTimes().of(lambda: model(*tiny_inputs(model.config, 1, 5)))
+        assert min(found.values()) > 0
+
+
 class TestPage:
     def test_bars_that_are_missed_are_said(self, tmp_path: Path) -> None:
         fast, slow = (page({"full": report("full", **measured(seconds, 12.0))}) for seconds in (5.0, 7.0))
@@ -111,6 +129,11 @@ class TestPage:
         assert f"| {theirs}, on one thread | 0.417 | at most 0.48 | yes |" in fast
         assert f"| {theirs}, by the clock | 0.535 | at most 0.48 | no |" in slow
         assert "| bfloat16, peak resident memory | 3.00 GB | at most 2.64 GB | no |" in fast
+
+    def test_where_the_time_goes(self) -> None:
+        found = page({"full": report("full", **measured(5.0, 12.0))})
+        assert "| softmax | 400.0 ms | 11.1 |" in found
+        assert "linear layers alone take 0.06, those of attention 0.06, and everything else together 0.39." in found
 
     def test_without_transformers(self) -> None:
         assert "transformers was not measured: no transformers" in page({"full": report("full", **measured(5.0, None))})
@@ -210,4 +233,5 @@ def test_nano_beside_transformers() -> None:
         assert 0 < one["peak_resident_bytes"] < 10**9
         assert one["wall_seconds"] > 0
     assert found["transformers"]["seconds"] > 0
+    assert set(found["by_operation"]) == set(KINDS) and min(found["by_operation"].values()) >= 0
     assert set(ratios(found)) >= {"bfloat16_to_transformers_seconds", "bfloat16_to_float32_memory"}

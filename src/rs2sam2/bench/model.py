@@ -31,7 +31,8 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
 
     Returns:
         "preset"; "operations" of a forward pass and "linear_operations" of its linear layers among them; "products", of
-        which each precision has operations "per_second" of these layers' products; for "float32" and "bfloat16" under
+        which each precision has operations "per_second" of these layers' products; "by_operation", wall seconds in
+        bfloat16 by kind of operation; for "float32" and "bfloat16" under
         "ours" and for "transformers": "seconds" and "all_seconds" (CPU, one thread), "wall_seconds" and
         "all_wall_seconds" (all cores), "peak_resident_bytes", "parameters", and for ours "parts" (seconds by part),
         "ceiling_seconds", which a forward would take if all of it went at the speed of "products", and their ratio,
@@ -53,6 +54,8 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
             del models["transformers"]
         by_the_clock = in_turns(models, rounds)
         on_one_thread = in_turns({"products": products, **models}, rounds)
+    with watched(PROGRAM, "operations", preset, "bfloat16", seed) as process:
+        spent = [round_["it"] for round_ in in_turns({"it": process}, rounds)]
     rates = {
         precision: {"per_second": median(round_["products"][precision]["per_second"] for round_ in on_one_thread)}
         for precision in PRECISIONS
@@ -62,6 +65,7 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
         "preset": preset,
         **products.start,
         "products": rates,
+        "by_operation": {kind: median(one[kind] for one in spent) for kind in spent[0]},
         "ours": {
             precision: _of_ours(
                 {**process.start, **figures(precision, by_the_clock, on_one_thread)},

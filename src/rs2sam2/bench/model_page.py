@@ -6,6 +6,7 @@ from typing import Any
 
 from rs2sam2.bench.model import FLOATS, FORMAT
 from rs2sam2.bench.model_choices_page import agreement_section, compile_section, int8_section
+from rs2sam2.bench.model_operations import KINDS, shares
 from rs2sam2.bench.model_parts import PARTS
 from rs2sam2.bench.model_text import bar, gigabytes, time_text
 from rs2sam2.bench.model_tried import AS_IT_IS, INT8
@@ -104,6 +105,7 @@ def _full(report: Mapping[str, Any]) -> list[str]:
         markdown_table(Table("The paper's model against what was asked", ("", "measured", "asked", "reached"), asked)),
         markdown_table(_times("Full size, 1024 x 1024 pixels", report)),
         markdown_table(_parts("Full size, part by part", report)),
+        markdown_table(_operations(report)),
     ]
 
 
@@ -159,6 +161,24 @@ def _parts(title: str, report: Mapping[str, Any]) -> Table:
             if part in ours["float32"]["parts"]
         ],
         "The stages are SAM 2's blocks without the fusion layers and adapters in them, which have a row of their own.",
+    )
+
+
+def _operations(report: Mapping[str, Any]) -> Table:
+    spent, theirs = report["by_operation"], report["transformers"]
+    taken = sum(spent.values())
+    note = ""
+    if "missing" not in theirs:
+        linear, attention, others = (f"{share:.2f}" for share in shares(spent, theirs["wall_seconds"]))
+        note = (
+            f"In units of the time of transformers' encoder, products of linear layers alone take {linear}, those of "
+            f"attention {attention}, and everything else together {others}."
+        )
+    return Table(
+        "Full size in bfloat16 by the clock, by kind of operation",
+        ("", "time", "%"),
+        [(kind, time_text(spent[kind]), percent(spent[kind] / taken)) for kind in KINDS],
+        note,
     )
 
 

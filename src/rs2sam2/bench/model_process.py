@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from rs2sam2.bench.load_seeded import seeded_inputs, seeded_weight
 from rs2sam2.bench.memory import resident
 from rs2sam2.bench.model_compiled import WAYS
+from rs2sam2.bench.model_operations import OperationTimes
 from rs2sam2.bench.model_parts import PartTimes
 from rs2sam2.bench.model_products import Products
 from rs2sam2.bench.watched import say
@@ -116,6 +117,14 @@ def _compiled(preset: str, seed: str, cache: str) -> tuple[Work, dict[str, Any]]
     return work, {"precision": precision}
 
 
+def _operations(preset: str, precision: str, seed: str) -> tuple[Work, dict[str, Any]]:
+    """Wall seconds on all cores by kind of operation."""
+    model, inputs = _seeded(preset, precision, seed)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    times = OperationTimes()
+    return lambda: times.of(lambda: model(*inputs)), {}
+
+
 def _both_ways(
     model: nn.Module, inputs: tuple[Tensor, ...], rounds: str, on_one_thread: Work
 ) -> tuple[Work, dict[str, Any]]:
@@ -198,6 +207,7 @@ def _products(preset: str) -> tuple[Work, dict[str, Any]]:
 
 _KINDS: dict[str, Callable[..., tuple[Work, dict[str, Any]]]] = {
     "ours": _ours,
+    "operations": _operations,
     "expressions": _expressions,
     "compiled": _compiled,
     "transformers": _theirs,
