@@ -61,8 +61,8 @@ def _speed(report: Mapping[str, Any]) -> Table:
             )
             for kind, told in (("pipeline", "everything, from file to files"), ("model", "the model alone"))
         ],
-        f"The whole reaches {100 * speed['ratio']:.0f} % of the model's own speed: in turns in one process, the better "
-        f"of {speed['turns']} runs each, {speed['tiles']:,} tiles of a raster of {speed['side']:,} pixels a side that "
+        f"The whole reaches {100 * speed['ratio']:.0f} % of the model's own speed: in turns in one process, medians "
+        f"of {speed['turns']}, {speed['tiles']:,} tiles of a raster of {speed['side']:,} pixels a side that "
         "shows a scene everywhere. The model alone is run on prepared tiles, split over the cores in the same way. "
         "Pixels are the raster's: what tiles share counts once.",
     )
@@ -83,5 +83,5 @@ def _dropping(report: Mapping[str, Any]) -> Table:
             for kind, told in (("all", "every tile in full"), ("dropping", "dropped early where the weights say so"))
         ],
         f"{found['dropped']:,} of {found['tiles']:,} tiles were dropped early, and it was {found['gain']:.2f} times "
-        f"as fast: in turns, the better of {found['turns']} runs each.",
+        f"as fast: in turns, medians of {found['turns']}.",
     )
