@@ -43,9 +43,9 @@ def measure(
         "format", "expression", "filled"; "memory", for each side "pixels", "tiles", "objects", "peak" (bytes) and
         "loaded" (bytes before the run); "largest_over_smallest" (of the peaks); "speed": "side", "tiles", "cores",
         "turns", "pipeline" and "model" (alone, on as many tiles) with "pixels_per_second" by the clock and
-        "cpu_seconds" of all cores together, and the "ratio" of the former, each a median of turns; "dropping": the same raster asked for what
-        is rare, "all" tiles and "dropping" early those that the weights' `Decision.drop_below` says: "tiles",
-        "dropped", "objects", "seconds", "cpu_seconds" and "gain", the ratio of seconds.
+        "cpu_seconds" of all cores together, and the "ratio" of the former, each a median of turns; "dropping": the same
+        raster asked for what is rare, "all" tiles and "dropping" early those that the weights' `Decision.drop_below`
+        says: "tiles", "dropped", "objects", "seconds", "cpu_seconds" and "gain", the ratio of seconds.
 
     Raises:
         Rs2Sam2Error: a run failed.
