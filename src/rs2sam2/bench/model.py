@@ -32,11 +32,11 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
     Returns:
         "preset"; "operations" of a forward pass and "linear_operations" of its linear layers among them; "products", of
         which each precision has operations "per_second" of these layers' products; "by_operation", wall seconds in
-        bfloat16 by kind of operation; for "float32" and "bfloat16" under
-        "ours" and for "transformers": "seconds" and "all_seconds" (CPU, one thread), "wall_seconds" and
-        "all_wall_seconds" (all cores), "peak_resident_bytes", "parameters", and for ours "parts" (seconds by part),
-        "ceiling_seconds", which a forward would take if all of it went at the speed of "products", and their ratio,
-        "share_of_ceiling". Instead of figures "transformers" may have "missing", why.
+        bfloat16 by kind of operation; for "float32" and "bfloat16" under "ours" and for "transformers": "seconds" and
+        "all_seconds" (CPU, one thread), "wall_seconds" and "all_wall_seconds" (all cores), "peak_resident_bytes",
+        "parameters", and for ours "parts" (seconds by part), "ceiling_seconds", which a forward would take if all of it
+        went at the speed of "products", and their ratio, "share_of_ceiling". Instead of figures "transformers" may have
+        "missing", why.
 
     Raises:
         Rs2Sam2Error: a process dies.

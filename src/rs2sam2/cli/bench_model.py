@@ -49,7 +49,7 @@ def model(
 ) -> None:
     """Time and memory of a forward pass by part, beside products of matrices and `transformers`' SAM 2 encoder.
 
-    The paper's model wants 10 GB of free memory, and ten minutes on two cores.
+    The paper's model wants 10 GB of free memory, and a quarter of an hour on two cores.
     """
     check_output(output, overwrite=overwrite)
     if render is not None:
