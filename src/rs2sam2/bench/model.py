@@ -55,7 +55,7 @@ def measure(preset: str, rounds: int, seed: int) -> dict[str, Any]:
         by_the_clock = in_turns(models, rounds)
         on_one_thread = in_turns({"products": products, **models}, rounds)
     with watched(PROGRAM, "operations", preset, "bfloat16", seed) as process:
-        spent = [round_["it"] for round_ in in_turns({"it": process}, rounds)]
+        spent = process.in_rounds(rounds)
     rates = {
         precision: {"per_second": median(round_["products"][precision]["per_second"] for round_ in on_one_thread)}
         for precision in PRECISIONS

@@ -36,7 +36,7 @@ def expressions(preset: str, rounds: int, seed: int) -> dict[str, Any]:
         Rs2Sam2Error: the command fails, or the model's process dies.
     """
     with watched(PROGRAM, "expressions", preset, seed) as process:
-        passes = [process.unsampled() for _ in range(1 + rounds)][1:]
+        passes = process.in_rounds(rounds)
     counts = 1, len(_TEXTS)
     taken: dict[int, list[float]] = {count: [] for count in counts}
     with tempfile.TemporaryDirectory(prefix="rs2sam2-") as folder:

@@ -49,6 +49,14 @@ class Watched:
         self._go_on()
         return self._line()
 
+    def in_rounds(self, rounds: int) -> list[dict[str, Any]]:
+        """As `unsampled`, so many times, after one that does not count.
+
+        Raises:
+            Rs2Sam2Error: as `step`.
+        """
+        return [self.unsampled() for _ in range(1 + rounds)][1:]
+
     def _go_on(self) -> None:
         assert self._process.stdin
         with suppress(BrokenPipeError):  # it died while it waited; what follows says so
